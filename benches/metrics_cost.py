@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--sources", type=int, default=200)
     source_count = parser.parse_args(arguments).sources
     metrics = ServerMetrics()
-    answered = ObservedCall(_METHOD, True, False, "ipv4:127.0.0.1:1", seconds=0.0007, kind=CallKind.UNARY)
-    refused = ObservedCall(_METHOD, True, False, "ipv4:127.0.0.1:1", error=OverloadedError("busy", 1.0))
+    answered = ObservedCall(_METHOD, True, "ipv4:127.0.0.1:1", seconds=0.0007, kind=CallKind.UNARY)
+    refused = ObservedCall(_METHOD, True, "ipv4:127.0.0.1:1", error=OverloadedError("busy", 1.0))
     for name, call in (("answered", answered), ("refused", refused)):
         print(f"observer, {name} call: {_observer_us(metrics, call):.2f} us")
     with tempfile.TemporaryDirectory() as directory:

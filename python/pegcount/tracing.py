@@ -20,15 +20,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from pegcount.backlog import Backlog
 from pegcount.errors import PegcountError
 from pegcount.server.call_clock import PhaseSpan
-from pegcount.server.observed_call import ObservedCall
-from pegcount.server.status import CODE_NUMBERS, code_name, outcome_of
+from pegcount.server.observed_call import UNKNOWN_METHOD, ObservedCall
+from pegcount.server.status import CODE_NUMBERS, code_of_call, outcome_of
 from pegcount.version import VERSION
 
 _QUEUE_COUNT_MAX: Final = 2_000
 _CLOSE_SECONDS: Final = 2.0
 _NS_PER_SECOND: Final = 1_000_000_000
-_UNKNOWN: Final = "unknown"
-_HEALTH: Final = "grpc.health.v1.Health/"
 _PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL: Final = "http/protobuf"
 
@@ -77,14 +75,13 @@ class CallTracer:
 
     def call_ended(self, call: ObservedCall) -> None:
         """Notes a call that has ended; health checks have no spans."""
-        if call.method.startswith(_HEALTH):
+        if call.is_health_check:
             return
         end_ns = time.time_ns()
-        code = "CANCELLED" if call.is_cancelled else "OK"
         self._backlog.add(
             _EndedCall(
-                method=call.method if call.is_known else _UNKNOWN,
-                code=code if call.error is None else code_name(call.error),
+                method=call.shown_method,
+                code=code_of_call(call),
                 reason=None if call.error is None else outcome_of(call.error),
                 request_id=call.request_id,
                 trace_context=call.trace_context,
@@ -108,7 +105,7 @@ class CallTracer:
         service, _, method = call.method.rpartition("/")
         attributes = {
             "rpc.system": "grpc",
-            "rpc.service": service or _UNKNOWN,
+            "rpc.service": service or UNKNOWN_METHOD,
             "rpc.method": method,
             "rpc.grpc.status_code": CODE_NUMBERS[call.code],
             "pegcount.request_id": call.request_id,

@@ -17,7 +17,7 @@ from pegcount.errors import CredentialRefusedError, OverloadedError, PegcountErr
 from pegcount.logs.call_lines import CallLine, call_as_json, call_as_text, shown_peer
 from pegcount.logs.call_log import CallLog
 from pegcount.server.call_clock import CallClock, Phase
-from pegcount.server.observed_call import ObservedCall
+from pegcount.server.observed_call import CallKind, ObservedCall
 from pegcount.settings import LogFormat, LogSettings
 from pegcount.v1 import admin_pb2, reports_pb2
 from server_tests.example_requests import ASK_USAGE, call_record, changed
@@ -51,7 +51,7 @@ FAILED = replace(
 
 
 def observed(error: BaseException | None = None, **fields: Any) -> ObservedCall:
-    call = ObservedCall(USAGE, is_known=True, is_stream=False, peer="ipv4:192.0.2.7:50100", request_id="r")
+    call = ObservedCall(USAGE, is_known=True, peer="ipv4:192.0.2.7:50100", request_id="r")
     call.error = error
     for name, value in fields.items():
         setattr(call, name, value)
@@ -143,7 +143,7 @@ def test_levels() -> None:
         "info": observed(),
         "refused": observed(CredentialRefusedError()),
         "slow": observed(seconds=1.0, clock=clock),
-        "a long stream": observed(seconds=100.0, is_stream=True),
+        "a long stream": observed(seconds=100.0, kind=CallKind.BIDI_STREAM),
         "fault": observed(ValueError("a bug")),
         "health": health,
     }

@@ -154,7 +154,7 @@ def test_refusals_of_an_overloaded_server(tmp_path: Path) -> None:
 def test_a_report_that_needs_too_much_by_itself_is_refused_by_no_admission(scope: str, count: int) -> None:
     metrics = ServerMetrics()
     error = MemoryLimitError("too much", scope=scope)
-    metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, False, "ipv4:1", error=error))
+    metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, "ipv4:1", error=error))
     name = "pegcount_admission_refusals_total"
     assert metrics.registry.get_sample_value(name, {"reason": "MEMORY_LIMIT_EXCEEDED"}) == count
     metrics.close()
@@ -164,7 +164,7 @@ def test_errors_without_a_reason_of_the_contract() -> None:
     """A scan whose client has left counts as cancelled, and as no failure."""
     metrics = ServerMetrics()
     for error in (CancelledError("the client has left"), NotFoundError("MADE_UP", "thing", "none")):
-        metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, False, "ipv4:1", error=error))
+        metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, "ipv4:1", error=error))
     read = metrics.registry.get_sample_value
     handled = {"grpc_type": "unary", **USAGE}
     assert read("grpc_server_handled_total", {**handled, "grpc_code": "CANCELLED"}) == 1

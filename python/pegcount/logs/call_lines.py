@@ -13,8 +13,6 @@ from pegcount.masked import masked_address
 from pegcount.server.sockets import endpoint_of
 
 CALLS_LOGGER: Final = "pegcount.calls"
-UNKNOWN_METHOD: Final = "unknown"
-"""Stands for a method that the server does not have: its name is whatever a client has sent."""
 _KNOWN_PEER_COUNT = 4_096
 
 

@@ -4,13 +4,12 @@ import logging
 import time
 from collections.abc import Callable
 
-from pegcount.logs.call_lines import CALLS_LOGGER, UNKNOWN_METHOD, CallLine
+from pegcount.logs.call_lines import CALLS_LOGGER, CallLine
 from pegcount.logs.line_budget import LineBudget
 from pegcount.server.observed_call import ObservedCall
-from pegcount.server.status import code_name, outcome_of
+from pegcount.server.status import code_of_call, outcome_of
 from pegcount.settings import LogSettings
 
-_HEALTH = "grpc.health.v1.Health/"
 _INTERNAL, _UNAUTHENTICATED = "INTERNAL", "UNAUTHENTICATED"
 _LOG = logging.getLogger(CALLS_LOGGER)
 
@@ -41,7 +40,7 @@ class CallLog:
 
     def call_ended(self, call: ObservedCall) -> None:
         """Notes a call that has ended."""
-        code = _code(call)
+        code = code_of_call(call)
         if not (self._has_all or code == _UNAUTHENTICATED):
             return
         is_slow = not call.is_stream and call.seconds >= self._slow_s
@@ -56,7 +55,7 @@ class CallLog:
             CallLine(
                 time_ns=time.time_ns(),
                 level=level,
-                method=call.method if call.is_known else UNKNOWN_METHOD,
+                method=call.shown_method,
                 code=code,
                 reason=reason,
                 request_id=call.request_id,
@@ -79,15 +78,9 @@ class CallLog:
             _LOG.info("left out %s more lines of calls: %s", f"{count:,}", reason, extra={"fields": fields})
 
 
-def _code(call: ObservedCall) -> str:
-    if call.error is not None:
-        return code_name(call.error)
-    return "CANCELLED" if call.is_cancelled else "OK"
-
-
 def _level(call: ObservedCall, code: str, *, is_slow: bool) -> int:
     if code == _INTERNAL:
         return logging.ERROR
     if is_slow:
         return logging.WARNING
-    return logging.DEBUG if call.method.startswith(_HEALTH) else logging.INFO
+    return logging.DEBUG if call.is_health_check else logging.INFO

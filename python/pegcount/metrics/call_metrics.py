@@ -16,7 +16,7 @@ from pegcount.errors import (
     OverloadedError,
 )
 from pegcount.metrics.labels import OF_CALL, OF_METHOD, method_values
-from pegcount.server import CallKind, ObservedCall, code_name, outcome_of
+from pegcount.server import CallKind, ObservedCall, code_of_call, outcome_of
 from pegcount.v1 import error_reason_pb2
 
 SECONDS_BOUNDS = (
@@ -25,7 +25,6 @@ SECONDS_BOUNDS = (
 )
 """Upper bounds of the durations of calls, in seconds: a cached report takes 200 µs, the longest one 30 s."""
 
-_OK, _CANCELLED = "OK", "CANCELLED"
 _OTHER = "OTHER"
 """A reason that the contract does not have, which a label must not name."""
 _PREFIX = "ERROR_REASON_"
@@ -106,12 +105,9 @@ class CallMetrics:
 
     def call_ended(self, call: ObservedCall) -> None:
         """Counts a call that has ended."""
-        error = call.error
-        if error is None:
-            code = _CANCELLED if call.is_cancelled else _OK
-        else:
-            code = code_name(error)
-            self._note_failure(error)
+        code = code_of_call(call)
+        if call.error is not None:
+            self._note_failure(call.error)
         method = call.method if call.is_known else None
         counts = self._by_outcome.get((method, code)) or self._add_outcome(method, code, call.kind)
         counts.handled.inc()

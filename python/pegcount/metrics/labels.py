@@ -1,7 +1,7 @@
 """Labels of metrics: their names, and values that every reader of the text can take."""
 
-UNKNOWN = "unknown"
-"""Service and method of the calls of methods that the server does not offer."""
+from pegcount.server import UNKNOWN_METHOD
+
 OF_METHOD = ("grpc_service", "grpc_method")
 OF_CALL = ("grpc_type", *OF_METHOD)
 
@@ -9,7 +9,7 @@ OF_CALL = ("grpc_type", *OF_METHOD)
 def method_values(method: str | None) -> tuple[str, str]:
     """Returns the values of `OF_METHOD` for `package.Service/Method`; None is all unknown methods."""
     if method is None:
-        return UNKNOWN, UNKNOWN
+        return UNKNOWN_METHOD, UNKNOWN_METHOD
     service, _, name = method.rpartition("/")
     return service, name
 

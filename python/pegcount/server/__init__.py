@@ -5,12 +5,13 @@ from pegcount.server.authentication import Authentication
 from pegcount.server.certificate_files import TlsFiles
 from pegcount.server.host_port import HostPortError, host_and_port
 from pegcount.server.listening import require_safe
-from pegcount.server.observed_call import CallKind, CallObserver, ObservedCall
+from pegcount.server.observed_call import UNKNOWN_METHOD, CallKind, CallObserver, ObservedCall
 from pegcount.server.server_state import LaneLoad, MethodCalls, ServerState
-from pegcount.server.status import code_name, outcome_of
+from pegcount.server.status import code_of_call, outcome_of
 from pegcount.server.unix_socket import is_unix
 
 __all__ = [
+    "UNKNOWN_METHOD",
     "Authentication",
     "CallKind",
     "CallObserver",
@@ -23,7 +24,7 @@ __all__ = [
     "RunningServer",
     "ServerState",
     "TlsFiles",
-    "code_name",
+    "code_of_call",
     "host_and_port",
     "is_unix",
     "now_us",

@@ -104,10 +104,6 @@ class _Method:
     denial: Denial = _ignore_denial
     is_known: bool = True
 
-    @property
-    def is_stream(self) -> bool:
-        return self.kind is not CallKind.UNARY
-
 
 class CallHandlers(grpc.GenericRpcHandler):
     """The methods of the server, and the calls in progress. Used on the event loop only."""
@@ -259,7 +255,6 @@ class CallHandlers(grpc.GenericRpcHandler):
         observed = ObservedCall(
             method.name,
             method.is_known,
-            method.is_stream,
             context.peer(),
             request_id,
             call_metadata.trace_context(sent),

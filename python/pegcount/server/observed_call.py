@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import perf_counter
-from typing import Protocol
+from typing import Final, Protocol
+
+from grpc_health.v1 import health
 
 from pegcount.auth import Caller
 from pegcount.server.call_clock import CallClock
+
+UNKNOWN_METHOD: Final = "unknown"
+"""Stands for a method that the server does not have: its name is whatever a client has sent."""
+_HEALTH: Final = f"{health.SERVICE_NAME}/"
 
 
 class CallKind(StrEnum):
@@ -32,7 +38,6 @@ class ObservedCall:
     """`package.Service/Method`, as the client sent it if the server has no such method."""
     is_known: bool
     """Whether the server has such a method; a metric must not get a label for each text that clients send."""
-    is_stream: bool
     peer: str
     """The client as gRPC names it, such as `ipv4:127.0.0.1:50100`."""
     request_id: str = ""
@@ -61,6 +66,21 @@ class ObservedCall:
     seconds: float = 0.0
     """How long it took, until its answer was handed to gRPC."""
     kind: CallKind = CallKind.UNARY
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether either side sends a stream of messages."""
+        return self.kind is not CallKind.UNARY
+
+    @property
+    def is_health_check(self) -> bool:
+        """Whether the call asks for the health of the server, as probes do every few seconds."""
+        return self.method.startswith(_HEALTH)
+
+    @property
+    def shown_method(self) -> str:
+        """The method as logs and traces show it; `unknown` if the server has no such method."""
+        return self.method if self.is_known else UNKNOWN_METHOD
 
     def note_rows(self, row_count: int) -> None:
         """Adds the rows that a scan has read. The scans of a call run one after the other."""

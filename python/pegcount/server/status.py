@@ -17,6 +17,7 @@ from pegcount import errors
 from pegcount.auth import Caller
 from pegcount.server import call_metadata
 from pegcount.server.call_clock import CallClock
+from pegcount.server.observed_call import ObservedCall
 
 _DOMAIN = "pegcount"
 _PUSHBACK = "grpc-retry-pushback-ms"
@@ -139,10 +140,11 @@ def status_of(error: BaseException, request_id: str) -> status_pb2.Status:
     return status_pb2.Status(code=code, message=_message(error), details=details)
 
 
-def code_name(error: BaseException) -> str:
-    """Returns the name of the status code of an error, such as `NOT_FOUND`."""
-    code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
-    return str(code_pb2.Code.Name(code_pb2.INTERNAL if code is None else code))
+def code_of_call(call: ObservedCall) -> str:
+    """Returns the name of the status code with which a call has ended."""
+    if call.error is not None:
+        return _code_name(call.error)
+    return "CANCELLED" if call.is_cancelled else "OK"
 
 
 def outcome_of(error: BaseException) -> str:
@@ -151,6 +153,12 @@ def outcome_of(error: BaseException) -> str:
     if code is None or not isinstance(error, errors.PegcountError):
         return errors.PegcountError.reason
     return code_pb2.Code.Name(code) if error.reason == errors.PegcountError.reason else error.reason
+
+
+def _code_name(error: BaseException) -> str:
+    """Returns the name of the status code of an error, such as `NOT_FOUND`."""
+    code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
+    return str(code_pb2.Code.Name(code_pb2.INTERNAL if code is None else code))
 
 
 def _message(error: errors.PegcountError) -> str:
