@@ -1,6 +1,7 @@
 """What calls over gRPC add to the metrics."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount.auth import Scope
+from pegcount.config import Config
 from pegcount.errors import CancelledError, MemoryLimitError, NotFoundError
 from pegcount.metrics import ServerMetrics
-from pegcount.server import ObservedCall
+from pegcount.server import ListeningServer, ObservedCall
+from pegcount.store import EmbeddedStore
 from prometheus_client import generate_latest
 from server_tests.example_requests import ASK_ACTIVE, ASK_USAGE, call_record, changed, replace_scan
 from server_tests.keys import guarded
@@ -174,14 +177,35 @@ def test_errors_without_a_reason_of_the_contract() -> None:
     metrics.close()
 
 
+def test_calls_of_a_starting_server_count_for_their_methods(tmp_path: Path) -> None:
+    """They raised KeyError once, and ended as UNKNOWN, as no method had been added yet."""
+    metrics = ServerMetrics()
+    server = ListeningServer(Config(), "127.0.0.1:0", observers=[metrics.calls])
+    metrics.watch_server(server.state)
+    writes = {"grpc_type": "bidi_stream", "grpc_service": RECORDS, "grpc_method": "WriteRecords"}
+    read = metrics.registry.get_sample_value
+    with closing(EmbeddedStore(tmp_path, Config(), create=True)) as store:
+        with grpc.insecure_channel(server.addresses[0]) as channel:
+            write: Any = channel.stream_stream(METHOD)
+            assert fails(lambda: list(write(iter([]), timeout=20))) == "UNAVAILABLE"
+            assert read("grpc_server_started_total", writes) == 1
+            server.answer(store)
+            assert list(write(iter([]), timeout=20)) == []
+        server.stop()
+    assert read("grpc_server_started_total", writes) == 2
+    for code in ("UNAVAILABLE", "OK"):
+        assert read("grpc_server_handled_total", {**writes, "grpc_code": code}) == 1
+    metrics.close()
+
+
 def test_connections_and_health(running: Observed) -> None:
     assert running.sample("pegcount_connections") == 0
     running.service.reports.QueryActiveSessions(ASK_ACTIVE, timeout=20)
     assert running.sample("pegcount_connections") == 1
-    names = {"", REPORTS, RECORDS, "pegcount.v1.AdminService"}
+    names = {"", REPORTS, RECORDS, "pegcount.v1.AdminService", "pegcount.live"}
     assert running.samples("pegcount_health") == {(name,): 1 for name in names}
     running.service.stop()
-    assert running.samples("pegcount_health") == {}
+    assert running.samples("pegcount_health") == {("pegcount.live",): 1}
     assert running.sample("pegcount_health", service="") == 0
 
 

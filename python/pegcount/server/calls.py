@@ -40,7 +40,7 @@ from pegcount.server.client_certificates import client_certificate
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.credential_limits import CredentialLimiter
-from pegcount.server.observed_call import CallKind, CallObserver, ObservedCall
+from pegcount.server.observed_call import CallKind, CallObserver, ObservedCall, kind_of
 from pegcount.server.server_state import MethodCalls
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
@@ -63,7 +63,7 @@ _COUNTED_AS_ABANDONED = (MissingMessageError, RequestTooLargeError, UnknownMetho
 """Refusals that cost a client next to nothing, as giving a call up does."""
 
 _UNKNOWN = ""
-"""Counts the calls of all methods that the server does not offer."""
+"""Counts the calls of all methods that the server does not have."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -146,7 +146,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         `denial` is called for each call that is denied. Raises ValueError if no rule says who may call it, as
         the other methods that add one do.
         """
-        named = self._offered(_Method(method, rule_of(method), CallKind.UNARY, refusal, denial))
+        named = self._counted(_Method(method, rule_of(method), CallKind.UNARY, refusal, denial))
 
         async def answer_counted(message: bytes, call: Call) -> bytes:
             answer = await behavior(message, call)
@@ -164,7 +164,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
     def add_response_stream(self, method: str, behavior: ResponseStreamBehavior) -> None:
         """Adds a method with one request and a stream of responses."""
-        named = self._offered(_Method(method, rule_of(method), CallKind.SERVER_STREAM))
+        named = self._counted(_Method(method, rule_of(method), CallKind.SERVER_STREAM))
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, self._after_reading(behavior))
@@ -173,7 +173,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
     def add_stream(self, method: str, behavior: StreamBehavior, refusal: Refusal = never_refused) -> None:
         """Adds a method with a stream of requests and one of responses."""
-        named = self._offered(_Method(method, rule_of(method), CallKind.BIDI_STREAM, refusal))
+        named = self._counted(_Method(method, rule_of(method), CallKind.BIDI_STREAM, refusal))
 
         async def answer(_: Context, call: Call) -> None:
             await behavior(call)
@@ -341,9 +341,10 @@ class CallHandlers(grpc.GenericRpcHandler):
         observed.error = error
         return await status.abort(context, error, observed.request_id, CallClock(), caller)
 
-    def _offered(self, method: _Method) -> _Method:
+    def _counted(self, method: _Method) -> _Method:
+        """Has the calls of a method counted by its name, and goes on with a count that it has."""
+        self._begun_counts.setdefault(method.name, 0)
         self._kinds[method.name] = method.kind
-        self._begun_counts[method.name] = 0
         return method
 
     def _require_let_in(self, call: Call) -> None:
@@ -431,8 +432,11 @@ class CallHandlers(grpc.GenericRpcHandler):
             )
 
         name = method.removeprefix("/")
-        # While the server starts, it has none of its methods yet.
-        named = _Method(name, ANY_SCOPE, CallKind.UNARY, is_known=name in RULES)
+        if name in RULES:
+            # While the server starts, it has none of its methods yet; another address may have this one.
+            named = self._counted(_Method(name, ANY_SCOPE, kind_of(name)))
+        else:
+            named = _Method(name, ANY_SCOPE, CallKind.UNARY, is_known=False)
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, refuse)

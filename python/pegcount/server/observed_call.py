@@ -6,6 +6,7 @@ from enum import StrEnum
 from time import perf_counter
 from typing import Final, Protocol
 
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health
 
 from pegcount.auth import Caller
@@ -25,6 +26,14 @@ class CallKind(StrEnum):
     """One message, and a stream of answers."""
     BIDI_STREAM = "bidi_stream"
     """A stream of messages each."""
+
+
+def kind_of(method: str) -> CallKind:
+    """Returns the kind of a method of the contract, `package.Service/Method`; raises KeyError for others."""
+    found = descriptor_pool.Default().FindMethodByName(method.replace("/", "."))
+    if found.client_streaming:
+        return CallKind.BIDI_STREAM
+    return CallKind.SERVER_STREAM if found.server_streaming else CallKind.UNARY
 
 
 @dataclass(slots=True, eq=False)
