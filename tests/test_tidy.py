@@ -79,7 +79,7 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"auth", "request", "calendar", "store", "core", "response", "v1", "version"},
-    "metrics": {"core", "counters", "errors", "model", "server", "store", "v1", "version"},
+    "metrics": {"core", "counters", "errors", "model", "server", "store", "v1", "version", "zone"},
     "process": {"auth", "config", "errors", "settings", "store", "server"}
     | {"logs", "metrics", "tracing", "version"},
     "tracing": {"backlog", "errors", "server", "version"},

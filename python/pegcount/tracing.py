@@ -68,11 +68,6 @@ class CallTracer:
         self._propagator = TraceContextTextMapPropagator()
         self._backlog = Backlog[_EndedCall]("traces", self._trace_each, _QUEUE_COUNT_MAX)
 
-    @property
-    def dropped_count(self) -> int:
-        """Calls without spans since the begin, as too many waited."""
-        return self._backlog.dropped_count
-
     def call_ended(self, call: ObservedCall) -> None:
         """Notes a call that has ended; health checks have no spans."""
         if call.is_health_check:
@@ -144,9 +139,9 @@ def exporting_tracer() -> CallTracer:
 
 def _resource() -> Resource:
     """Returns what describes this process; the name of the service is that of OTEL_SERVICE_NAME, if given."""
-    told = Resource.create({SERVICE_VERSION: VERSION})
-    is_named = not str(told.attributes[SERVICE_NAME]).startswith("unknown_service")
-    return told if is_named else told.merge(Resource({SERVICE_NAME: "pegcount"}))
+    described = Resource.create({SERVICE_VERSION: VERSION})
+    is_named = not str(described.attributes[SERVICE_NAME]).startswith("unknown_service")
+    return described if is_named else described.merge(Resource({SERVICE_NAME: "pegcount"}))
 
 
 def _within(seconds: float, work: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Reads the store and the server at each scrape, and gives what it can if one of them does not answer."""
+"""Reads the store and the server at each scrape; leaves out a store that does not answer in time."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class StoreCollector(Collector):
         self._lock = Lock()
         self._store: Store | None = None
         self._reading: Future[StoreReading] | None = None
-        # One thread: scrapes that come while the store does not answer wait for the same reading.
+        # With one thread, all scrapes that come while the store does not answer wait for the same reading.
         self._thread = ThreadPoolExecutor(1, "metrics-store")
 
     def watch(self, store: Store) -> None:
@@ -47,7 +47,7 @@ class StoreCollector(Collector):
         reading = self._read()
         complete = GaugeMetricFamily(
             "pegcount_scrape_complete",
-            f"1 if the store has answered within {READ_SECONDS_MAX:g} s; 0: its metrics are missing.",
+            f"1 if the store has answered within {self._read_seconds_max:g} s; 0: its metrics are missing.",
             float(reading is not None),
         )
         yield complete
@@ -61,7 +61,9 @@ class StoreCollector(Collector):
         try:
             return pending.result(self._read_seconds_max)
         except TimeoutError:
-            _LOG.warning("metrics of the store are missing: it has not answered for %g s", READ_SECONDS_MAX)
+            _LOG.warning(
+                "metrics of the store are missing: it has not answered for %g s", self._read_seconds_max
+            )
         except Exception:
             _LOG.exception("metrics of the store are missing")
         return None
@@ -86,7 +88,7 @@ class StateCollector(Collector):
         """Returns how many lines the log has dropped."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yields the present metrics; of a server that starts, that it serves nobody."""
+        """Yields the present metrics; while the server starts, its health is 0."""
         yield CounterMetricFamily(
             "pegcount_log_lines_dropped",
             "Lines that the log has dropped because they could not be written fast enough.",

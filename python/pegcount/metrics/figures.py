@@ -9,10 +9,9 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from pegcount.counters import SecondsHistogram
+from pegcount.zone import US_PER_SECOND
 
 _Source = TypeVar("_Source")
-
-US_PER_SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,15 @@ from pegcount.settings.contradictions import contradictions
 from pegcount.settings.loading import Loaded, Sources, load, require_consistent, settings_of, values_of
 from pegcount.settings.origin import Origin, Problem, SettingsError, Source
 from pegcount.settings.serve_settings import (
-    DEFAULT_METRICS_ADDRESS,
     LogFormat,
     LogSettings,
     ServeSettings,
     TlsPaths,
 )
-from pegcount.settings.setting import FILE_VARIABLE, RELOADABLE_FIELDS, SETTINGS, Kind, Setting, Value
+from pegcount.settings.setting import RELOADABLE_FIELDS, SETTINGS, Kind, Setting, Value
 from pegcount.settings.shown import ShownAs, shown, toml_value, value_text
 
 __all__ = [
-    "DEFAULT_METRICS_ADDRESS",
-    "FILE_VARIABLE",
     "RELOADABLE_FIELDS",
     "SETTINGS",
     "Kind",

@@ -22,8 +22,9 @@ TABLES: Final = ("tls", "log", CONFIG, TUNING)
 FILE_VARIABLE: Final = "PEGCOUNT_CONFIG"
 """The variable of the file's path. Those of fields go on with an underscore."""
 NONE: Final = "none"
-"""How a text says that an address is not used."""
-SECONDS_FROM_0: Final = Range(0, 86_400)
+"""The text that stands for no address."""
+_UP_TO_A_DAY: Final = Range(0, 86_400)
+"""Seconds."""
 _PREFIX: Final = "PEGCOUNT_"
 SET: Final = "--set"
 
@@ -116,7 +117,7 @@ _OPTIONS: Final = (
     _option("insecure_listen", Kind.FLAG, False),
     _option("no_auth", Kind.FLAG, False),
     _option("token_config", Kind.PATH, None),
-    _option("stop_delay_seconds", Kind.NUMBER, 0.0, "", SECONDS_FROM_0, True),
+    _option("stop_delay_seconds", Kind.NUMBER, 0.0, "", _UP_TO_A_DAY, True),
     _option("traces", Kind.FLAG, False),
     _option("tls.certificate", Kind.PATH, None, "--tls-cert"),
     _option("tls.key", Kind.PATH, None, "--tls-key"),
@@ -131,7 +132,7 @@ _OPTIONS: Final = (
         Kind.NUMBER,
         _LOG.slow_call_seconds,
         "--slow-call-seconds",
-        SECONDS_FROM_0,
+        _UP_TO_A_DAY,
         True,
     ),
 )
@@ -170,7 +171,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 
 
 def default_values() -> dict[str, Value]:
-    """Returns the values of a server that nobody has told anything."""
+    """Returns the value of each setting that no source gives."""
     return {key: setting.default for key, setting in SETTINGS.items()}
 
 
