@@ -1,4 +1,4 @@
-"""Hands work to a thread, so that whoever has the work never waits."""
+"""A bounded queue whose items a thread of its own processes, so that no caller waits for them."""
 
 import threading
 from collections import deque
@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 _Item = TypeVar("_Item")
 
 _GATHER_SECONDS = 0.01
-"""Seconds for which the thread lets items gather: to wake it for each one would cost more than the item."""
+"""Seconds that the thread waits for further items: waking it for each one would cost more than the item."""
 _TICK_SECONDS = 1.0
 _BATCH_COUNT_MAX = 512
 
 
 class Backlog(Generic[_Item]):
-    """A queue with an end, and the thread that takes its items. Any thread may add items.
+    """A bounded queue, and the thread that takes its items. Any thread may add items.
 
-    The thread is a daemon: one that is held up does not keep the process from ending.
+    The thread is a daemon: while it is blocked, the process can still end.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Backlog(Generic[_Item]):
 
     @property
     def dropped_count(self) -> int:
-        """Items that were dropped since the begin."""
+        """Number of items dropped since the backlog was made."""
         return self._dropped_count
 
     def add(self, item: _Item) -> None:
@@ -56,7 +56,7 @@ class Backlog(Generic[_Item]):
             self._wake.set()
 
     def close(self, seconds_max: float) -> bool:
-        """Ends the thread once it has taken all items; returns whether it ended within `seconds_max`."""
+        """Ends the thread once it has taken all items; returns whether it has ended within `seconds_max`."""
         self._closing.set()
         self._wake.set()
         self._thread.join(seconds_max)
@@ -78,7 +78,7 @@ class Backlog(Generic[_Item]):
             try:
                 self._take(items)
             except Exception:
-                # The thread goes on; the number of what was dropped tells that something is wrong.
+                # The thread must go on. `dropped_count` shows the fault; the log may be what has failed.
                 self._note_dropped(len(items))
 
     def _note_dropped(self, count: int) -> None:

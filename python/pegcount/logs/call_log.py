@@ -1,4 +1,4 @@
-"""Has a line written for each call that has ended, but for those of a flood."""
+"""Writes a line for each call that has ended, except for most of a flood of failed calls."""
 
 import logging
 import time
@@ -17,8 +17,8 @@ _LOG = logging.getLogger(CALLS_LOGGER)
 class CallLog:
     """Takes what a line has from a call, in microseconds; the thread of the log makes the line of it.
 
-    Calls that failed or were given up have 10 lines a second and reason, as clients cause them at will. A
-    further line has the number of those left out.
+    Clients can fail or give up any number of calls, so these get at most 10 lines per second and reason. A
+    further line says how many were left out.
     """
 
     def __init__(

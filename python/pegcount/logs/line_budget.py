@@ -1,4 +1,4 @@
-"""How many lines of one kind a second may have, where clients cause lines at will."""
+"""Limits the log lines per second of each kind that clients can cause in any number."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ LINES_PER_SECOND = 10
 class LineBudget:
     """Lets the first lines of a kind in each second through, and counts the others.
 
-    Kinds are texts of the server, so that their number is limited. Any thread may use it.
+    The server chooses the kinds, so their number is bounded. Any thread may use it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

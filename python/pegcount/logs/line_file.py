@@ -1,4 +1,4 @@
-"""Where the lines of a log go: a file, or standard error, neither of which may hold up the server."""
+"""The target of a log: a file or standard error. A target that takes no bytes must not block the server."""
 
 import os
 import select
@@ -31,7 +31,7 @@ class LineFile:
         self._is_in_line = False
 
     def reopen(self, path: Path | None) -> None:
-        """Opens a path, perhaps the same again, as its file may have another name by now.
+        """Opens a path, or the same one again, as `logrotate` may have renamed its file.
 
         Raises LogFileError if that fails; lines then go where they went before.
         """

@@ -31,8 +31,8 @@ class TextFormat(logging.Formatter):
         """Returns the line, or the lines, of a record."""
         line = f"{_time(record)} {record.levelname} {escaped(_message(record))}"
         if record.exc_info:
-            told = _traceback(record.exc_info).rstrip("\n").split("\n")
-            line += "".join(f"\n{_INDENT}{escaped(each)}" for each in told)
+            lines = _traceback(record.exc_info).rstrip("\n").split("\n")
+            line += "".join(f"\n{_INDENT}{escaped(each)}" for each in lines)
         return line
 
 
@@ -50,7 +50,7 @@ class JsonFormat(logging.Formatter):
 
 
 def json_head(time: str, level: str, logger: str) -> str:
-    """Returns the begin of a line of JSON, without its end."""
+    """Returns the first fields of a JSON line, up to the logger; the object is left open."""
     return f'{{"time": "{time}", "level": "{level.lower()}", "logger": {known_as_json(logger)}'
 
 
@@ -73,5 +73,5 @@ def _message(record: logging.LogRecord) -> str:
 
 def _traceback(info: _ErrorInfo) -> str:
     """Returns a traceback; of one that is too long, the end, which has the error itself."""
-    told = "".join(traceback.format_exception(*info)) if info[1] is not None else ""
-    return without_numbers(told[-_LINE_LENGTH_MAX:])
+    text = "".join(traceback.format_exception(*info)) if info[1] is not None else ""
+    return without_numbers(text[-_LINE_LENGTH_MAX:])

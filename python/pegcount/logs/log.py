@@ -1,4 +1,4 @@
-"""The log of a process: what the logging module is told, and a line for each call, on a thread of its own."""
+"""The log of a process: records of the logging module and a line for each call, written by one thread."""
 
 import logging
 import threading
@@ -26,7 +26,7 @@ _Line: TypeAlias = "str | CallLine"
 
 
 class Log:
-    """An open log. Its lines hold nobody up: if there are too many, some are dropped and counted."""
+    """An open log. No caller waits for it: lines that do not fit into its queue are dropped and counted."""
 
     def __init__(self, settings: LogSettings, queue_count_max: int = _QUEUE_COUNT_MAX) -> None:
         """Opens the file of the settings; raises LogFileError."""
@@ -45,7 +45,7 @@ class Log:
 
     @property
     def dropped_count(self) -> int:
-        """Lines since the begin that found the queue full, or that could not be written."""
+        """Number of lines since the log was opened that found the queue full or could not be written."""
         return self._backlog.dropped_count + self._unwritten_count
 
     def reload(self, settings: ServeSettings) -> None:
@@ -128,7 +128,7 @@ class _Handler(logging.Handler):
         try:
             line = self.format(record)
         except Exception:
-            # A wrong call of a logger must not hide that something was to be told.
+            # A logger that is called wrongly must not lose its message.
             record.msg, record.args = "a line that cannot be formatted: %r", (record.msg,)
             line = self.format(record)
         self._add(line)

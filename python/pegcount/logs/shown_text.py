@@ -1,4 +1,4 @@
-"""What a line of the log shows of a text: nothing that ends the line, steers a terminal or names a person."""
+"""Texts as a log line may show them: no line breaks, no codes that control a terminal, numbers masked."""
 
 import json
 import re

@@ -67,7 +67,7 @@ class CallMetrics:
         )
         self._seconds = Histogram(
             "grpc_server_handling_seconds",
-            "Seconds from the begin of a call to the end of its answer; streams are left out.",
+            "Seconds from the start of a call to the end of its answer; streams are left out.",
             OF_CALL,
             buckets=SECONDS_BOUNDS,
             registry=registry,

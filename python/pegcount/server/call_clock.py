@@ -60,11 +60,11 @@ class CallClock:
         return {phase.value: self._seconds[phase] for phase in Phase if phase in self._seconds}
 
     def spans(self) -> list[PhaseSpan]:
-        """Returns the phases that have ended, in their order, with their begin and end; at most 64."""
+        """Returns the phases that have ended, in their order, each with its start and end; at most 64."""
         return [PhaseSpan(*each) for each in self._spans.copy()]
 
     def server_timing(self) -> str:
-        """Ends the present phase; returns the milliseconds in each phase, and in all since the begin.
+        """Ends the present phase; returns the milliseconds in each phase, and since the call began.
 
         The form is that of https://www.w3.org/TR/server-timing/, such as `queue;dur=0.041, total;dur=0.310`.
         """

@@ -317,7 +317,7 @@ class CallHandlers(grpc.GenericRpcHandler):
     ) -> Caller | None:
         """Ends a call that must be refused before it begins; returns who calls, None if nobody is known.
 
-        Under overload most calls are refused, so a refusal must cost less than the begin of a call.
+        Under overload most calls are refused, so a refusal must cost less than beginning a call.
         """
         try:
             caller = authenticate()
@@ -407,7 +407,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         caller: Caller | None,
         observed: ObservedCall,
     ) -> Call:
-        """Notes the begin of a call, and its end once gRPC has sent the response."""
+        """Accounts for a call that begins, and for its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
         call = Call(context, connection, caller, self._unread_answers, observed, authenticate)
         self._calls.add(call)
