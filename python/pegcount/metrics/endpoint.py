@@ -109,7 +109,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that leaves, or is cut off, is its own affair.
+        # Clients may leave or be cut off at any time, which needs no attention.
         _LOG.debug("a scrape has failed", exc_info=True)
 
     def _refuse(self, request: socket.socket) -> None:

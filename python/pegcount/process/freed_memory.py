@@ -14,10 +14,10 @@ from pegcount.config import Config
 
 _WAIT_FACTOR = 2
 _WAIT_LOOKS_MAX = 8
-"""Looks between two tries at most, while what the process holds is in use. A try can hold up threads that
+"""Most looks between two tries, while the process uses all that it holds. A try can block threads that
 allocate, for up to a tenth of a second per gigabyte."""
 _USEFUL_BYTES = 4 * 1024 * 1024
-"""Bytes from which a try was not in vain."""
+"""Bytes that a try must give back to count as useful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class ProcessMemory:
 
 
 class FreedMemory:
-    """Tries again and again while the process holds more than at its start, and ever less often in vain."""
+    """Gives freed memory back while the process holds more than at its start.
+
+    After each try that gave nothing back it waits twice as long, up to 8 looks.
+    """
 
     def __init__(self, config: Config, memory: ProcessMemory | None) -> None:
         """`memory` of None, where the allocator is another one, has `look` do nothing."""

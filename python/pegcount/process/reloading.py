@@ -33,7 +33,7 @@ class Reloadable(Protocol):
 
 
 class ReloadRequest:
-    """Whether somebody has asked for a reload, and how the settings are read then."""
+    """A request to reload the settings, and how to read them."""
 
     def __init__(self, read: Callable[[], Loaded]) -> None:
         """`read` raises SettingsError with everything that is wrong."""
@@ -65,7 +65,7 @@ class Reloader:
         self._others: Sequence[Reloadable] = others
 
     def look(self) -> None:
-        """Reloads if somebody has asked for it."""
+        """Reloads if that was asked for."""
         if self._request is not None and self._request.taken():
             self._reload(self._request.read)
 
@@ -77,7 +77,7 @@ class Reloader:
             changed = [key for key in SETTINGS if found[key] != before[key]]
             taken = [key for key in changed if SETTINGS[key].is_reloadable]
             after = {**before, **{key: found[key] for key in taken}}
-            # What goes with settings that need a restart may contradict the present ones.
+            # A changed setting may fit only with one that needs a restart, and contradict the present value.
             if problems := list(contradictions(after, {})):
                 raise SettingsError(problems)
             settings = settings_of(after)

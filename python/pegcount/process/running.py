@@ -36,7 +36,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class ServerFailedError(PegcountError):
-    """The server has ended by itself."""
+    """The server has ended although nothing told it to stop."""
 
 
 def serve(
@@ -73,7 +73,7 @@ def serve(
 def _stop(server: ListeningServer, stop: threading.Event, settings: ServeSettings) -> None:
     notify_service_manager("STOPPING=1")
     log_stop(stop)
-    # To be set again, by which whoever stops the server ends the delay.
+    # A second signal sets it again, which ends the delay.
     stop.clear()
     server.announce_stop()
     if settings.stop_delay_seconds:
@@ -133,7 +133,7 @@ def _running(
         has_reflection=settings.has_reflection,
     )
     known_tokens = tokens(settings)
-    # Before it listens, as far as that is known without the store, whose credentials it looks for later.
+    # Refuses unsafe addresses before it listens; the credentials of the store count once it is open.
     _require_safe_addresses(settings, options, auth_is_on=True)
     if metrics is not None:
         observers = (*observers, metrics.calls)
@@ -157,7 +157,7 @@ def _running(
                 _LOG.info(authentication.summary())
                 yield server
             finally:
-                # Before the store closes, whatever has happened.
+                # The server must stop before the store closes, also after an error.
                 server.stop()
     finally:
         server.stop()
@@ -186,7 +186,7 @@ def _open_store(settings: ServeSettings, live: LiveConfig, metrics: ServerMetric
 
 @contextmanager
 def _slow_opening_logged(directory: Path) -> Iterator[None]:
-    """Says that a store still opens, unless it opens or fails at once: a start that fails has one line."""
+    """Logs that a store still opens if that takes longer than a second."""
     text = "still opens %s; until it is open, health is NOT_SERVING, and calls are told to come again"
     timer = threading.Timer(_SLOW_OPENING_SECONDS, _LOG.info, (text, directory))
     timer.daemon = True
