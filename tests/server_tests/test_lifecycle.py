@@ -263,12 +263,12 @@ def test_a_server_told_to_stop_answers_for_the_delay(
         server.tell_to_stop()
         server.wait_for_end()
     assert probe(address).verdict is Verdict.NO_CONNECTION
-    lines = [record.message for record in caplog.records if record.name == "pegcount.process.running"]
-    assert lines[-3:] == [
-        "told to stop: health is NOT_SERVING; answers calls for 60 s more, until it is told again",
-        "stops: refuses new calls, and gives those in progress up to 0.5 s",
-        "stopped: the data directory is released",
+    lines = [record.message for record in caplog.records if record.name == "pegcount.process.start_lines"]
+    assert lines[-3:-1] == [
+        "stopping: asked to",
+        "health is NOT_SERVING; answers calls for 60 s more, until told again to stop",
     ]
+    assert lines[-1].startswith("stopped after ")
 
 
 def test_the_delay_ends_by_itself(settings: ServeSettings) -> None:
