@@ -422,7 +422,7 @@ class Partials:
         sums: NDArray[np.int64],
         bins: NDArray[np.int64],
         keys: Sequence[NDArray[np.int64] | tuple[NDArray[np.int64], Sequence[str]]],
-        row_count: int = 0,
+        row_count: int,
     ) -> Partials:
         """The partials of a scan with `bin_count` bins, from the properties below, of which it keeps a copy.
 

@@ -121,6 +121,7 @@ class MemoryStore(PrivacyStore):
             sums=np.array(list(cells.values()), np.int64).reshape(-1, 3),
             bins=np.array(bins, np.int64),
             keys=[_key_column(name, values) for name, values in zip(scan.keys, keys, strict=True)],
+            row_count=0,
         )
 
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:

@@ -21,7 +21,7 @@ _NOW_US = calendar.parse_time("2026-04-04", "UTC")
 _SETUP_US = calendar.parse_time("2026-03-27T10:00:00Z", "UTC")
 
 
-@budget.drawn(budget.scaled(250))
+@budget.drawn(budget.scaled(120))
 @given(data=st.data(), versions=VERSIONS)
 def test_corrections_equal_the_oracle(
     stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]

@@ -69,6 +69,7 @@ def made_again(found: core.Partials, scan: Scan, shuffler: random.Random) -> cor
         sums=found.sums[order].reshape(-1, 3),
         bins=found.bins[order],
         keys=[reordered(key, order, shuffler) for key in found.keys],
+        row_count=found.row_count,
     )
 
 
@@ -89,6 +90,7 @@ def made(**changes: Any) -> core.Partials:
         "sums": np.array([[1, 1, 5], [2, 0, 0]], np.int64),
         "bins": np.zeros(2, np.int64),
         "keys": [(ints(1, 0), ["", "a"]), ints(-(2**63), 7)],
+        "row_count": 3,
     }
     return core.Partials(RESOURCES, **(valid | changes))
 
@@ -148,7 +150,8 @@ def test_what_no_scan_returns_is_refused(changes: dict[str, Any], problem: str) 
 
 def test_partials_count_towards_the_memory_of_reports() -> None:
     resources = core.QueryResources(Config(query_memory_bytes_max=1_000))
-    arguments: dict[str, Any] = {"bin_count": 1, "bins": ints(0), "sums": np.array([[1, 0, 0]], np.int64)}
+    sums = np.array([[1, 0, 0]], np.int64)
+    arguments: dict[str, Any] = {"bin_count": 1, "bins": ints(0), "sums": sums, "row_count": 1}
     small = core.Partials(resources, keys=[(ints(1), ["", "a"])], **arguments)
     assert 0 < resources.query_memory_bytes < 1_000
     with pytest.raises(MemoryLimitError):

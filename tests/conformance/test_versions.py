@@ -86,7 +86,7 @@ def _version(drawn: bytes) -> SessionRecord:
 VERSIONS = st.lists(st.binary(min_size=24, max_size=24).map(_version), min_size=1, max_size=8)
 
 
-@budget.drawn(budget.scaled(250))
+@budget.drawn(budget.scaled(120))
 @given(data=st.data(), versions=VERSIONS)
 def test_arrival_of_versions_decides_nothing(
     stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]

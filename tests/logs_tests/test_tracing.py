@@ -29,6 +29,12 @@ SERVER, INTERNAL = 2, 1
 TRACE_ID, PARENT_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
+@pytest.fixture(autouse=True)
+def no_long_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that goes on trying draws random numbers, which other tests of the process must not meet."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+
+
 @contextmanager
 def traced_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collector: Collector

@@ -58,7 +58,7 @@ impl QueryResources {
 #[pymethods]
 impl Partials {
     #[new]
-    #[pyo3(signature = (resources, *, bin_count, sums, bins, keys, row_count=0))]
+    #[pyo3(signature = (resources, *, bin_count, sums, bins, keys, row_count))]
     fn new(
         py: Python<'_>, resources: &QueryResources, bin_count: usize, sums: &Bound<'_, PyAny>, bins: &Bound<'_, PyAny>,
         keys: Vec<KeyArgument<'_>>, row_count: usize,
