@@ -19,6 +19,11 @@ def faster(rules: str, times: int) -> str:
     return _SECONDS.sub(rf"\1 * \2 / {times}", _DURATION.sub(shorter, rules))
 
 
+def younger_habit(rules: str) -> str:
+    """Returns rules in which the habit of a source is that of an hour ago, in place of yesterday."""
+    return rules.replace("offset 1d", "offset 1h")
+
+
 def smaller_disk(rules: str) -> str:
     """Returns rules in which MiB take the place of the GiB of a disk."""
     return _GIB_OF_DISK.sub(lambda line: line[0].replace("1024 ^ 3", "1024 ^ 2"), rules)

@@ -13,6 +13,7 @@ from operations.queries import of_alert
 from operations.scaling import faster, smaller_disk
 
 _ALERT = re.compile(r"^      - alert: (\w+)\n        expr: (?:>-\n(?:          .*\n)+|.*\n)", re.MULTILINE)
+_TESTS = ("rules_test.yml", "habits_test.yml")
 _NAMES = _ALERT.findall((OPS / "alerts.yml").read_text(encoding="utf-8"))
 
 
@@ -26,7 +27,7 @@ def promtool(*arguments: str, directory: Path = OPS) -> "subprocess.CompletedPro
     [
         ("check", "rules", "alerts.yml"),
         ("check", "config", "prometheus.yml"),
-        ("test", "rules", "rules_test.yml"),
+        ("test", "rules", *_TESTS),
     ],
     ids=" ".join,
 )
@@ -54,10 +55,11 @@ def _failed_tests(expression_of: Callable[[re.Match[str]], str], directory: Path
     def changed(rule: re.Match[str]) -> str:
         return f"      - alert: {rule[1]}\n        expr: '{expression_of(rule)}'\n"
 
-    shutil.copy(OPS / "rules_test.yml", directory)
+    for name in _TESTS:
+        shutil.copy(OPS / name, directory)
     rules = _ALERT.sub(changed, (OPS / "alerts.yml").read_text(encoding="utf-8"))
     (directory / "alerts.yml").write_text(rules, encoding="utf-8")
-    done = promtool("test", "rules", "rules_test.yml", directory=directory)
+    done = promtool("test", "rules", *_TESTS, directory=directory)
     assert done.returncode != 0
     return set(re.findall(r'alertname=\\?"(\w+)', done.stderr))
 
