@@ -73,6 +73,18 @@ def test_each_panel_says_what_it_shows() -> None:
     assert [panel["title"] for panel in panels() if not panel["targets"]] == []
 
 
+def test_each_panel_names_its_metrics() -> None:
+    """For those who have Prometheus at hand, and no dashboard."""
+    for panel in panels():
+        read = {name for target in panel["targets"] for name in _metrics(target["expr"])}
+        assert read
+        assert read == set(_metrics(panel["description"])), panel["title"]
+
+
+def _metrics(text: str) -> list[str]:
+    return [re.sub(r"_(?:bucket|sum|count)$", "", name) for name in _METRIC.findall(text)]
+
+
 def test_the_runbook_names_panels_that_exist() -> None:
     titles = {panel["title"] for panel in panels()}
     runbook = " ".join("".join(sections().values()).split())
@@ -98,7 +110,7 @@ def test_panels_have_places_of_their_own() -> None:
 
 def test_alerts_and_panels_name_metrics_of_the_server() -> None:
     texts = [*rules().values(), *(target["expr"] for panel in panels() for target in panel["targets"])]
-    named = {re.sub(r"_(?:bucket|sum|count)$", "", name) for text in texts for name in _METRIC.findall(text)}
+    named = {name for text in texts for name in _metrics(text)}
     assert len(named) > 50
     documented = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert (
