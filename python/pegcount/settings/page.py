@@ -31,10 +31,10 @@ _TOP: Final = """\
 numbers, times are in the unit that their name ends in, and bytes may be texts such as `"64 MiB"`. A wrong
 setting stops the start, and one error names all of them, with file and line, variable or flag:
 
-    $ pegcount config check FILE                # problems, and settings without effect; status 0 or 2
-    $ pegcount config show --config FILE        # each value and where it comes from
-    $ pegcount config show --changed            # those that differ from the default
-    $ pegcount config show --format toml        # or json
+    $ pegcount config check FILE                        # problems, and settings without effect; status 0 or 2
+    $ pegcount config show --config FILE                # each value and where it comes from
+    $ pegcount config show --config FILE --changed      # those that differ from the default
+    $ pegcount config show --config FILE --format toml  # or json
 
 `pegcount config show` takes the flags and variables of `pegcount serve`. Keys, tokens and secrets stand in
 files of their own, of which it shows the paths.
