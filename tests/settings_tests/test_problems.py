@@ -152,6 +152,10 @@ def test_a_file_that_is_not_toml_or_not_there(tmp_path: Path) -> None:
     file.write_bytes(b"# \xe9\n")
     (problem,) = problems(file)
     assert problem.startswith(f"{file}: not TOML: ")
+    # Parsed, but too deep to look through.
+    file = written(tmp_path, f"{'.'.join(['a'] * 1_200)} = 1\n")
+    (problem,) = problems(file)
+    assert problem.startswith(f"{file}: not TOML: ")
 
 
 @pytest.mark.parametrize(

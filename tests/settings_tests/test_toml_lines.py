@@ -1,5 +1,6 @@
 """On which line a key stands."""
 
+import time
 import tomllib
 
 from hypothesis import given
@@ -64,7 +65,22 @@ def test_line_ends_of_windows_do_not_count() -> None:
     assert lines_of_keys("") == {}
 
 
-VALUES = st.sampled_from(['"x"', "1", '"""\n[a]\nb = 1\n"""', "'''\n]\n'''", "[\n1, # ]\n\n]", "{ z = 1 }"])
+VALUES = st.sampled_from(
+    [
+        '"x"',
+        "1",
+        r'"]\" # \\"',
+        r"'\'  # [",
+        '"""\n[a]\nb = 1\n"""',
+        '""""[\n"""""',
+        r'"""\"""' + '\n{ """',
+        "'''\n]\n'''",
+        "''''[\n\\''''",
+        "[\n1, # ]\n\n]",
+        '[\n[ "[" ],\n{ a = "]\'" },\n]',
+        "{ z = 1 }",
+    ]
+)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "\n", "# a = 1\n", "[t{}]\n"]), VALUES), max_size=20))
@@ -77,3 +93,14 @@ def test_the_line_of_a_key_begins_with_it(statements: list[tuple[str, str]]) -> 
     found = {keys[-1]: line for keys, line in lines_of_keys(text).items() if keys[-1].startswith("k")}
     assert len(found) == len(statements)
     assert all(lines[line - 1].startswith(f"{key} = ") for key, line in found.items())
+
+
+def test_a_long_value_takes_no_longer_than_its_length() -> None:
+    """This takes minutes if a list is parsed again with each of its lines."""
+    lines = 20_000
+    list_of_lines = "\n".join(['accept_loss_of = ["" # [', *['"a[",'] * lines, "]"]).replace('""', '"",')
+    text = f"{list_of_lines}\nlong = '''{'[' * lines}'''\nlast = 1"
+    tomllib.loads(text)
+    began_s = time.process_time()
+    assert lines_of_keys(text) == {("accept_loss_of",): 1, ("long",): lines + 3, ("last",): lines + 4}
+    assert time.process_time() - began_s < 5

@@ -47,13 +47,13 @@ def of_file(path: Path) -> Iterator[Found]:
     try:
         text = path.read_bytes().decode()
         document = tomllib.loads(text)
+        lines = lines_of_keys(text)
     except OSError as error:
         yield Problem("", f"cannot read {path}: {os.strerror(error.errno or 0)}")
         return
     except (ValueError, RecursionError) as error:
         yield Problem(str(path), f"not TOML: {error}")
         return
-    lines = lines_of_keys(text)
     for keys, value in _leaves(document):
         place = f"{path}:{lines.get(keys, 1)}"
         key = ".".join(keys)

@@ -1,15 +1,27 @@
 """On which line of a TOML file each key stands.
 
-`tomllib` does not tell. Each statement of TOML is whole lines, and the first lines of one are not a statement
-by themselves, so a statement ends with the first line with which `tomllib` accepts it.
+`tomllib` does not tell. Each statement of TOML is whole lines, and ends with the first end of a line that is
+in none of a text, a list and an inline table.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 Keys = tuple[str, ...]
 """A key below those of its tables."""
+
+_TOKEN: Final = re.compile(
+    r"""
+    \"{3}(?:\\.|[^\\])*?\"{3,5} | '{3}.*?'{3,5}   # Up to two quotes may stand before the last three.
+    | "(?:\\.|[^"\\])*" | '[^']*'
+    | \#[^\n]*
+    | [\[{] | [\]}] | \n
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""What decides where a statement of a valid file ends."""
 
 
 def lines_of_keys(text: str) -> dict[Keys, int]:
@@ -28,22 +40,16 @@ def lines_of_keys(text: str) -> dict[Keys, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yields the statements with the number of the first line of each."""
-    begin, lines = 1, list[str]()
-    for number, line in enumerate(text.split("\n"), 1):
-        lines.append(line)
-        statement = "\n".join(lines)
-        if _is_whole(statement):
-            yield begin, statement
-            begin, lines = number + 1, []
-
-
-def _is_whole(statement: str) -> bool:
-    try:
-        tomllib.loads(statement)
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
+    """Yields the statements of a valid file with the number of the first line of each."""
+    begin, begin_number, number, depth = 0, 1, 1, 0
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        number += token.count("\n")
+        depth += (token in "[{") - (token in "]}")
+        if token == "\n" and not depth:
+            yield begin_number, text[begin : found.end()]
+            begin, begin_number = found.end(), number
+    yield begin_number, text[begin:]
 
 
 def _paths(content: Mapping[str, Any], above: Keys = ()) -> Iterator[Keys]:
