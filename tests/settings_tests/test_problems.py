@@ -134,12 +134,35 @@ def test_bytes_may_have_a_unit_and_nothing_else(tmp_path: Path) -> None:
         ("accept_loss_of = [1]\n", "1: accept_loss_of: a list cannot be used; allowed: a list of texts"),
         ('no_auth = "yes"\n', "1: no_auth: 'yes' cannot be used; allowed: true or false"),
         ('data = ""\n', "1: data: '' cannot be used; allowed: a path"),
+        (
+            f"[config]\nquery_seconds_max = 0x{'F' * 4_000}\n",
+            "2: config.query_seconds_max: a number of more than 40 digits cannot be used; allowed: a number",
+        ),
+        (
+            f"[config]\nworker_count = -{'9' * 4_000}\n",
+            "2: config.worker_count: a number of more than 40 digits cannot be used; allowed: an integer",
+        ),
+        (
+            f"data = 0x{'F' * 4_000}\n",
+            "1: data: a number of more than 40 digits cannot be used; allowed: a text",
+        ),
     ],
 )
 def test_what_a_file_may_not_say(text: str, problem: str, tmp_path: Path) -> None:
     file = written(tmp_path, text)
     (found,) = problems(file)
     assert found.startswith(f"{file}:{problem}")
+
+
+TEXTS = [key for key, setting in SETTINGS.items() if isinstance(setting.default, str | tuple | None)]
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_the_character_nul_is_refused_in_each_text(key: str, tmp_path: Path) -> None:
+    for text in ('"unix:a\\u0000b"', '["a", "a\\u0000b"]'):
+        (problem,) = problems(written(tmp_path, f"{key} = {text}\n"))
+        assert f"{key}: " in problem
+        assert problem.endswith(" cannot be used; allowed: a text without the character NUL")
 
 
 def test_a_file_that_is_not_toml_or_not_there(tmp_path: Path) -> None:

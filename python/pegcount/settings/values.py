@@ -32,6 +32,7 @@ def checked(given: Given) -> Value:
     Paths get the directory that they are relative to.
     """
     setting = SETTINGS[given.key]
+    _require_no_nul(given)
     if setting.kind in (Kind.INTEGER, Kind.NUMBER):
         return _number(setting, given)
     if setting.kind is Kind.FLAG:
@@ -48,6 +49,13 @@ def checked(given: Given) -> Value:
     if setting.kind is Kind.PATH and not text:
         _fail(given, "a path")
     return _placed(setting, text, given.directory)
+
+
+def _require_no_nul(given: Given) -> None:
+    """Refuses the character that no path and no name of a file can have, in a text or a list of them."""
+    texts = given.value if isinstance(given.value, list | tuple) else [given.value]
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        _fail(given, "a text without the character NUL")
 
 
 def _placed(setting: Setting, text: str, directory: Path | None) -> str:
@@ -128,4 +136,7 @@ def _shown(value: Any) -> str:
         return quoted(value)
     if isinstance(value, dict):
         return "a table"
+    if isinstance(value, int) and abs(value) >= 10**_DIGITS_MAX:
+        # Python does not write those of thousands of digits, which a file may give in hexadecimal.
+        return f"a number of more than {_DIGITS_MAX} digits"
     return "a list" if isinstance(value, list) else str(value)
