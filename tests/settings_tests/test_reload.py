@@ -26,10 +26,14 @@ class Listening:
     def __init__(self) -> None:
         self.taken: list[ServeSettings] = []
         self.error: Exception | None = None
+        self.error_after: int | None = None
+        """Number of reloads after which each one fails."""
 
     def reload(self, settings: ServeSettings) -> None:
         if self.error is not None:
             raise self.error
+        if len(self.taken) == self.error_after:
+            raise RuntimeError("fault of first")
         self.taken.append(settings)
 
 
@@ -132,7 +136,9 @@ def test_if_anything_is_wrong_nothing_changes(
     assert reloaded.first.taken == []
 
 
-@pytest.mark.parametrize("error", [OSError(13, "Permission denied", "log"), SettingsError([])])
+@pytest.mark.parametrize(
+    "error", [OSError(13, "Permission denied", "log"), SettingsError([]), ValueError("embedded null byte")]
+)
 def test_if_a_part_cannot_take_it_nothing_changes(
     error: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -144,6 +150,32 @@ def test_if_a_part_cannot_take_it_nothing_changes(
     assert [each.config.query_seconds_max for each in reloaded.first.taken] == [5.0, 30.0]
     assert reloaded.reloader.settings is before
     assert reloaded.live.now == Config()
+
+
+def test_whatever_fails_the_server_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reloaded = Reloaded(tmp_path, "")
+    reloaded.first.error_after, reloaded.second.error = 1, RuntimeError("fault of second")
+    reloaded.reload("[config]\nquery_seconds_max = 5\n")
+    assert caplog.messages == [
+        "Listening cannot take back changed settings",
+        "not reloaded: a fault of the server",
+        "nothing is reloaded; the server goes on with the settings that it has",
+    ]
+    assert "fault of second" in caplog.text
+    assert reloaded.live.now == Config()
+
+
+def test_a_file_that_cannot_be_read_at_all_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloaded = Reloaded(tmp_path, "")
+    reloaded.reload(f'[config]\nquery_seconds_max = 0x{"F" * 4_000}\n[log]\nfile = "a\\u0000b"\n')
+    assert [line.rpartition("; allowed: ")[0].rpartition(": ")[2] for line in caplog.messages] == [
+        "a number of more than 40 digits cannot be used",
+        "'a\\x00b' cannot be used",
+        "",
+    ]
+    assert reloaded.first.taken == []
 
 
 # ---- A process ----

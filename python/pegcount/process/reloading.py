@@ -85,7 +85,12 @@ class Reloader:
         except (PegcountError, OSError) as error:
             for each in error.problems if isinstance(error, SettingsError) else (error,):
                 _LOG.error("not reloaded: %s", each)
-            _LOG.error("nothing is reloaded; the server goes on with the settings that it has")
+            _log_nothing_reloaded()
+            return
+        except Exception:
+            # A server must not end with what was meant to go on without a restart.
+            _LOG.exception("not reloaded: a fault of the server")
+            _log_nothing_reloaded()
             return
         _log_changes(before, found, changed)
 
@@ -95,12 +100,24 @@ class Reloader:
             for each in self._others:
                 each.reload(settings)
                 done.append(each)
-        except (PegcountError, OSError):
+        except Exception:
             for each in done:
-                each.reload(self.settings)
+                _take_back(each, self.settings)
             raise
         self._live.now = settings.config
         self.settings = settings
+
+
+def _take_back(part: Reloadable, settings: ServeSettings) -> None:
+    """Hands a part the settings that it had; the others have theirs taken back whether or not that fails."""
+    try:
+        part.reload(settings)
+    except Exception:
+        _LOG.exception("%s cannot take back changed settings", type(part).__name__)
+
+
+def _log_nothing_reloaded() -> None:
+    _LOG.error("nothing is reloaded; the server goes on with the settings that it has")
 
 
 def _log_changes(before: dict[str, Value], found: dict[str, Value], changed: Sequence[str]) -> None:
