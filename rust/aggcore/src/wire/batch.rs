@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::record::data_scope::{DataScope, OutsideValue};
 use crate::record::new_record::NewRecordRules;
 use crate::record::schema::{ABSENT, int_slot};
-use crate::record::{Record, RejectReason, Rejection};
+use crate::record::{Record, RejectReason, Rejection, TEXT_BYTES_MAX};
 
 /// The result of decoding a batch, besides its valid records.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub struct Rejections {
     /// The field `rejected` of the answer.
     pub encoded: Vec<u8>,
     /// Number of the records by source and reason. Those of more sources than [`NAMED_SOURCE_COUNT_MAX`] are together
-    /// under "".
+    /// under "", with those whose source is longer than one may be.
     pub counts: HashMap<Box<str>, BTreeMap<RejectReason, usize>>,
 }
 
@@ -46,7 +46,8 @@ impl Rejections {
     }
 
     fn count(&mut self, source: &str, reason: RejectReason, count: usize) {
-        let is_named = self.counts.contains_key(source) || self.counts.len() < NAMED_SOURCE_COUNT_MAX;
+        let is_named =
+            source.len() <= TEXT_BYTES_MAX && (self.counts.contains_key(source) || self.counts.len() < NAMED_SOURCE_COUNT_MAX);
         let of_source = self.counts.entry(if is_named { source } else { "" }.into()).or_default();
         *of_source.entry(reason).or_default() += count;
     }
@@ -309,6 +310,17 @@ mod tests {
         assert_eq!(rejections.counts.len(), NAMED_SOURCE_COUNT_MAX + 1);
         assert_eq!(rejections.counts["s0"][&RejectReason::Deleted], 2);
         assert_eq!(rejections.counts[""][&RejectReason::Deleted], 5);
+    }
+
+    #[test]
+    fn a_source_that_is_too_long_is_not_named() {
+        let mut rejections = Rejections::default();
+        for length in [TEXT_BYTES_MAX, TEXT_BYTES_MAX + 1] {
+            rejections.count(&"s".repeat(length), RejectReason::TextTooLong, 1);
+        }
+        let lengths: Vec<_> = rejections.counts.keys().map(|source| source.len()).collect();
+        assert_eq!(lengths.iter().max(), Some(&TEXT_BYTES_MAX));
+        assert_eq!(rejections.counts[""][&RejectReason::TextTooLong], 1);
     }
 
     #[test]
