@@ -2,6 +2,9 @@
 //!
 //! A batch adds what it found of each of its sources in one step, right before its caller learns its outcome; a batch that
 //! could not be made durable adds nothing.
+//!
+//! Anybody who may write can make names in records that are rejected. Such names have few of the places, and give way to
+//! those of sources with records in the store.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,12 +14,17 @@ use crate::record::RejectReason;
 use crate::storage::SourceOutcome;
 use crate::wire::Rejections;
 
-/// Counters of the records of one store by source. They never fall.
+/// Counters of the records of one store by source. Their sums over all sources never fall.
 pub struct SourceCounters {
     /// No thread waits for another lock while it holds this one.
-    by_source: Mutex<HashMap<Box<str>, SourceCounts>>,
+    by_source: Mutex<Counts>,
     source_count_max: usize,
 }
+
+type Counts = HashMap<Box<str>, SourceCounts>;
+
+/// Part of the places, as its divisor, that may have names which only rejected records have.
+const ONLY_REJECTED_SHARE: usize = 10;
 
 /// The records of one source. Their times are microseconds UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +43,16 @@ pub struct SourceCounts {
     pub last_setup_us: Option<i64>,
 }
 
+impl SourceCounts {
+    /// Whether no record of the source is known to be stored.
+    fn is_only_rejected(&self) -> bool {
+        self.accepted + self.replaced + self.duplicates == 0 && self.last_setup_us.is_none()
+    }
+}
+
 impl SourceCounters {
-    /// Creates counters of at most `source_count_max` sources by name; further ones share the empty name.
+    /// Creates counters of at most `source_count_max` sources by name; further ones share the empty name. A tenth of these
+    /// places may have names that only rejected records have.
     pub fn new(source_count_max: usize) -> Self {
         Self { by_source: Mutex::default(), source_count_max }
     }
@@ -45,7 +61,7 @@ impl SourceCounters {
     pub fn note_written(&self, sources: &[SourceOutcome<'_>], received_us: i64) {
         let mut by_source = self.by_source.lock();
         for SourceOutcome { source, outcome, last_setup_us } in sources {
-            let counts = self.named(&mut by_source, source);
+            let counts = self.of_stored(&mut by_source, source);
             counts.accepted += outcome.accepted as u64;
             counts.replaced += outcome.replaced as u64;
             counts.duplicates += outcome.duplicates as u64;
@@ -63,7 +79,7 @@ impl SourceCounters {
         }
         let mut by_source = self.by_source.lock();
         for (source, reasons) in &rejections.counts {
-            let counts = self.named(&mut by_source, source);
+            let counts = self.of_rejected(&mut by_source, source);
             for (&reason, &count) in reasons {
                 *counts.rejected.entry(reason).or_default() += count as u64;
             }
@@ -74,7 +90,7 @@ impl SourceCounters {
     pub fn note_setups<'a>(&self, setups: impl IntoIterator<Item = (&'a str, Option<i64>)>) {
         let mut by_source = self.by_source.lock();
         for (source, setup_us) in setups {
-            let counts = self.named(&mut by_source, source);
+            let counts = self.of_stored(&mut by_source, source);
             counts.last_setup_us = counts.last_setup_us.max(setup_us);
         }
     }
@@ -85,12 +101,44 @@ impl SourceCounters {
         by_source.iter().map(|(source, counts)| (source.to_string(), counts.clone())).collect()
     }
 
-    /// The counts of a source, or, if there are too many, those of the empty name.
-    fn named<'a>(&self, by_source: &'a mut HashMap<Box<str>, SourceCounts>, source: &str) -> &'a mut SourceCounts {
-        let named_count = by_source.len() - usize::from(by_source.contains_key(""));
-        let is_named = by_source.contains_key(source) || named_count < self.source_count_max;
+    /// The counts of a source with records in the store, or, if there are too many, those of the empty name.
+    fn of_stored<'a>(&self, by_source: &'a mut Counts, source: &str) -> &'a mut SourceCounts {
+        if by_source.contains_key(source) || named_count(by_source) < self.source_count_max || give_way(by_source) {
+            by_source.entry(source.into()).or_default()
+        } else {
+            by_source.entry("".into()).or_default()
+        }
+    }
+
+    /// The counts of a source of rejected records, or, if it has no place, those of the empty name.
+    fn of_rejected<'a>(&self, by_source: &'a mut Counts, source: &str) -> &'a mut SourceCounts {
+        let is_named = by_source.contains_key(source)
+            || named_count(by_source) < self.source_count_max
+                && only_rejected(by_source).count() < self.source_count_max.div_ceil(ONLY_REJECTED_SHARE);
         by_source.entry(if is_named { source } else { "" }.into()).or_default()
     }
+}
+
+fn named_count(by_source: &Counts) -> usize {
+    by_source.len() - usize::from(by_source.contains_key(""))
+}
+
+/// The names of which every record was rejected, with the number of these records.
+fn only_rejected(by_source: &Counts) -> impl Iterator<Item = (u64, &str)> {
+    let named = by_source.iter().filter(|(source, counts)| !source.is_empty() && counts.is_only_rejected());
+    named.map(|(source, counts)| (counts.rejected.values().sum(), &**source))
+}
+
+/// Frees a place, if one has a name of which every record was rejected, by adding its counts to those of the empty name.
+fn give_way(by_source: &mut Counts) -> bool {
+    let Some((_, source)) = only_rejected(by_source).min() else { return false };
+    let source = Box::<str>::from(source);
+    let counts = by_source.remove(&source).unwrap_or_default();
+    let others = by_source.entry("".into()).or_default();
+    for (reason, count) in counts.rejected {
+        *others.rejected.entry(reason).or_default() += count;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -115,6 +163,35 @@ mod tests {
         counters.note_written(&[written("a", 2, 2), written("d", 5, 4)], 8);
         let expected = [("", (7, Some(20))), ("a", (3, Some(3))), ("b", (1, Some(1)))];
         assert_eq!(accepted(&counters), expected.map(|(source, counts)| (source.to_owned(), counts)).into());
+    }
+
+    fn rejected(source: &str, count: usize) -> Rejections {
+        let reasons = BTreeMap::from([(RejectReason::TextTooLong, count)]);
+        Rejections { counts: [(source.into(), reasons)].into(), ..Rejections::default() }
+    }
+
+    #[test]
+    fn names_of_only_rejected_records_leave_the_places_to_sources() {
+        let counters = SourceCounters::new(11);
+        for (number, name) in ["x", "y", "z", "c"].into_iter().enumerate() {
+            counters.note_rejected(&rejected(name, 5 - number));
+        }
+        let names: Vec<_> = (0..10).map(|number| format!("s{number}")).collect();
+        for name in &names {
+            counters.note_written(&[written(name, 1, 1)], 7);
+        }
+        let by_name = |name: &str| {
+            let counts = counters.counts().into_iter().find(|(source, _)| source == name);
+            counts.map(|(_, counts)| (counts.accepted, counts.rejected.values().sum::<u64>()))
+        };
+        assert_eq!(["x", "y", "z", "c", ""].map(by_name), [Some((0, 5)), None, None, None, Some((0, 9))]);
+        assert_eq!(names.iter().filter(|name| by_name(name) == Some((1, 0))).count(), 10);
+        // The last place that gives way is that of x.
+        counters.note_written(&[written("c", 1, 1)], 7);
+        counters.note_rejected(&rejected("c", 3));
+        counters.note_rejected(&rejected("x", 1));
+        counters.note_setups([("d", Some(3))]);
+        assert_eq!(["x", "c", "d", ""].map(by_name), [None, Some((1, 3)), None, Some((0, 15))]);
     }
 
     #[test]
