@@ -159,6 +159,24 @@ def test_further_sources_are_counted_together(harness: StoreHarness) -> None:
     }
 
 
+def test_names_that_only_rejected_records_have_leave_the_places_to_sources(harness: StoreHarness) -> None:
+    reopen_with(harness, counted_source_count_max=2)
+    harness.store.write(batch(finished("1", source="\1" * 200_000), INVALID))
+    for name in ("x", "y"):
+        harness.store.write(batch(records_pb2.SessionRecord(session_id=name, source=name)))
+    without_setup_time = {"MISSING_SETUP_TIME": 1}
+    assert sources(harness.store) == {
+        "a": SourceCounters(0, 0, 0, without_setup_time, None, None),
+        "": SourceCounters(0, 0, 0, {"TEXT_TOO_LONG": 1, "MISSING_SETUP_TIME": 2}, None, None),
+    }
+    write(harness.store, finished("2", source="b"), finished("3", source="c"))
+    assert sources(harness.store) == {
+        "b": SourceCounters(1, 0, 0, {}, NOW_US, SETUP_US),
+        "c": SourceCounters(1, 0, 0, {}, NOW_US, SETUP_US),
+        "": SourceCounters(0, 0, 0, {"TEXT_TOO_LONG": 1, "MISSING_SETUP_TIME": 3}, None, None),
+    }
+
+
 def test_a_commit_counts_its_batches_and_its_sync(harness: StoreHarness) -> None:
     queued = [harness.store.submit(batch(finished(name)), NO_LIMIT) for name in ("1", "2", "3")]
     assert harness.store.counters().commit_queue_bytes > 0
