@@ -319,7 +319,10 @@ def test_prerelease_formats_are_refused(version: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"no database" * 100, "file is not a database"), (b"SQLite format 3\x00" + b"\xff" * 4_080, "")],
+    [
+        (b"no database" * 100, "file is not a database; restore a backup"),
+        (b"SQLite format 3\x00" + b"\xff" * 4_080, ".*; restore a backup"),
+    ],
 )
 def test_a_file_that_is_not_a_database_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(content)
@@ -343,7 +346,7 @@ def test_a_missing_catalogue_beside_data_files_is_refused(
     (tmp_path / folder).mkdir()
     if is_empty_file:
         (tmp_path / "catalog.db").touch()
-    with pytest.raises(StoreOpenError, match=f"is missing or empty, but there is {folder} beside it"):
+    with pytest.raises(StoreOpenError, match=f"is missing or empty, but {folder}/ is there: restore"):
         Catalog(tmp_path)
 
 

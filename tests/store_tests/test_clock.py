@@ -391,11 +391,27 @@ def test_a_refused_clock_is_logged_each_hour_and_when_it_is_believed_again(
         jump(harness, error_us)
     lines = [record.getMessage() for record in caplog.records if "stalled" in record.getMessage()]
     assert len(lines) == 3
-    assert "1,440.0 hours ahead of the trusted time" in lines[0]
+    assert "60.0 days ahead of the trusted time" in lines[0]
     assert "--accept-clock" in lines[0]
     for _ in range(2):
         jump(harness, 0)
     assert [record.getMessage() for record in caplog.records][-1].startswith("the clock is believed again")
+
+
+@pytest.mark.parametrize(
+    ("error_hours", "shown"),
+    [
+        (26, "26.0 hours ahead of"),
+        (48, "2.0 days ahead of"),
+        (9_600, "400.0 days ahead of"),
+        (-48_000, "2,000.0 days behind"),
+    ],
+)
+def test_the_log_says_in_days_how_wrong_a_clock_is_from_two_days_on(
+    error_hours: int, shown: str, harness: StoreHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    jump(harness, error_hours * HOUR_US)
+    assert [f"the clock is {shown} the trusted time" in line for line in caplog.messages] == [True]
 
 
 def test_the_trusted_time_is_saved_about_hourly(

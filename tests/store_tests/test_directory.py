@@ -1,13 +1,15 @@
 """Locking and creation of a data directory."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pegcount.config import Config
-from pegcount.errors import StoreOpenError
+from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.store import EmbeddedStore
 
 from store_tests.store_fixtures import finished, session_ids, write
@@ -59,7 +61,8 @@ def test_a_store_that_is_closed_twice_does_not_release_another_one(tmp_path: Pat
 def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"no database" * 100)
     for _ in range(2):
-        check_refused(tmp_path, f"{tmp_path / 'catalog.db'} cannot be opened: file is not a database")
+        why = "file is not a database; restore a backup (`pegcount backup` makes them)"
+        check_refused(tmp_path, f"{tmp_path / 'catalog.db'} cannot be opened: {why}")
 
 
 def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
@@ -100,15 +103,36 @@ def test_a_directory_of_something_else_is_refused_and_left_as_it_is(folder: str,
     assert foreign.stat().st_mode & 0o777 == 0o755
 
 
-@pytest.mark.parametrize("folder", ["segments", "active", "journal", "decks"])
+@pytest.mark.parametrize(
+    ("folders", "named"),
+    [
+        (["segments"], "segments/ is"),
+        (["active"], "active/ is"),
+        (["journal"], "journal/ is"),
+        (["decks"], "decks/ is"),
+        (["journal", "segments"], "segments/ and journal/ are"),
+        (["active", "journal", "segments"], "segments/, active/ and journal/ are"),
+    ],
+)
 def test_a_directory_that_lost_its_catalogue_is_refused_and_left_as_it_is(
-    folder: str, tmp_path: Path
+    folders: list[str], named: str, tmp_path: Path
 ) -> None:
-    (tmp_path / folder).mkdir()
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+    catalog, restore = tmp_path / "catalog.db", "restore a backup (`pegcount backup` makes them)"
     for create in (True, False):
-        why = f"{tmp_path / 'catalog.db'} is missing or empty, but there is {folder} beside it"
-        check_refused(tmp_path, why, create)
-    assert [path.name for path in tmp_path.iterdir()] == [folder]
+        check_refused(tmp_path, f"{catalog} is missing or empty, but {named} there: {restore}", create)
+    assert sorted(path.name for path in tmp_path.iterdir()) == folders
+
+
+def test_a_changed_row_of_the_catalogue_is_told_with_the_next_step(tmp_path: Path) -> None:
+    open_store(tmp_path, create=True).close()
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as db, db:
+        db.execute("UPDATE settings SET value = value + 1")
+    with pytest.raises(DataDamagedError) as raised:
+        open_store(tmp_path)
+    assert str(raised.value).startswith("catalog.db: ")
+    assert str(raised.value).endswith("; restore a backup (`pegcount backup` makes them)")
 
 
 @pytest.mark.parametrize("names", [["lock"], ["lock", "catalog.db"]])

@@ -16,7 +16,7 @@ from typing import Any
 
 from pegcount.core import ManifestEntry, RequiredFile, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
-from pegcount.store.advice import sqlite_text
+from pegcount.store.advice import lost_catalog_text, sqlite_text, unopened_text
 from pegcount.store.catalog_entries import DeckEntry, DeletionRow, ScrubbedRow, SegmentEntry
 from pegcount.store.catalog_rows import (
     Executor,
@@ -264,7 +264,7 @@ class Catalog:
                 raise
         except (sqlite3.Error, UnicodeDecodeError) as error:
             # The message of SQLite quotes a damaged schema, which may not be valid UTF-8.
-            raise StoreOpenError(f"{self.path} cannot be opened: {sqlite_text(error, self.path)}") from error
+            raise StoreOpenError(unopened_text(error, self.path)) from error
         return db
 
     def _connect(self) -> sqlite3.Connection:
@@ -305,10 +305,11 @@ class Catalog:
 
     def _create(self, db: sqlite3.Connection) -> None:
         leftovers = [name for name in ("segments", "active", "journal") if (self.path.parent / name).exists()]
-        if leftovers or self._read_only:
+        if leftovers:
             # A new catalogue would treat these files as left over from a crash, and delete them.
-            found = f", but there is {leftovers[0]} beside it" if leftovers else ""
-            raise StoreOpenError(f"{self.path} is missing or empty{found}")
+            raise StoreOpenError(lost_catalog_text(self.path, leftovers))
+        if self._read_only:
+            raise StoreOpenError(f"{self.path} is missing or empty")
         db.execute("BEGIN IMMEDIATE")
         create_tables(db, TABLES)
         put_row(db, "settings", _GENERATION, 1)

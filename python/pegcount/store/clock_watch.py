@@ -16,6 +16,8 @@ from pegcount.zone import US_PER_DAY, US_PER_SECOND
 _LOG = logging.getLogger(__name__)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_HOURS_SHOWN_MAX = 48
+"""Hours from which a deviation is shown in days."""
 
 
 def boot_seconds() -> float:
@@ -166,4 +168,5 @@ def _held_us(engine: core.Engine) -> tuple[int, int] | None:
 
 def _deviation_text(deviation_us: int) -> str:
     hours = abs(deviation_us) / (3_600 * US_PER_SECOND)
-    return f"{hours:,.1f} hours {'ahead of' if deviation_us > 0 else 'behind'}"
+    how_far = f"{hours:.1f} hours" if hours < _HOURS_SHOWN_MAX else f"{hours / 24:,.1f} days"
+    return f"{how_far} {'ahead of' if deviation_us > 0 else 'behind'}"

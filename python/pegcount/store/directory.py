@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pegcount.core import RequiredFile
 from pegcount.errors import StoreInUseError, StoreOpenError
+from pegcount.store.advice import lost_catalog_text
 from pegcount.store.modes import DIRECTORY_MODE, open_private
 
 _LOG = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ def _require_new(directory: Path, create: bool) -> None:
             " that is missing or empty"
         )
     if parts := [part for part in _PARTS if part in names]:
-        raise StoreOpenError(f"{directory / _CATALOG} is missing or empty, but there is {parts[0]} beside it")
+        raise StoreOpenError(lost_catalog_text(directory / _CATALOG, parts))
     if not create:
         raise StoreOpenError(f"data directory {directory} has no records; is its volume mounted? {_ADVICE}")
 

@@ -86,7 +86,8 @@ class EmbeddedStore(Store):
             opened.callback(self._owner.release)
             modes.tighten(directory)
             migrate(directory)
-            self._catalog = Catalog(directory)
+            with advised_start():
+                self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
             accept_losses(directory, self._catalog, accepted_losses)
             files.require_no_problems(directory, self._catalog)
