@@ -1,5 +1,6 @@
 """The client of the command line: raw stubs, a writer of batches, and errors as sentences for people."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from pegcount.model import WriteOutcome
 from pegcount.write_outcome import write_outcome
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+_NOT_CONNECTED = re.compile(r": UNAVAILABLE: .*: .*(Socket closed|Connection reset|Broken pipe)")
+"""What gRPC says of connections that the other side ends before HTTP/2 begins; of later ends, less."""
 
 
 class CallError(PegcountError):
@@ -55,6 +59,7 @@ class Client:
         config = config or Config()
         self._credential = credential
         self._address = address
+        self._has_tls = tls is not None
         self._timeout_seconds = timeout_seconds
         options = [
             ("grpc.max_receive_message_length", config.answer_bytes_max),
@@ -127,7 +132,9 @@ class Client:
         return f"{error}{self._advice(error)}"
 
     def _advice(self, error: pegcount_client.PegcountError) -> str:
-        """Returns the next step after a refusal of who calls; "" after another error."""
+        """Returns the next step after a refusal of who calls, or of how; "" after another error."""
+        if self._may_need_tls(error):
+            return "; does it need TLS? give --ca FILE or --tls"
         if error.code is grpc.StatusCode.PERMISSION_DENIED:
             scope = error.metadata.get("scope")
             return f"; `pegcount key create --scope {scope} …` makes one" if scope else ""
@@ -138,6 +145,10 @@ class Client:
         if error.reason == "CREDENTIAL_UNEXPECTED":
             return f"; leave out {self._credential.origin}"
         return f"; it refused that of {self._credential.origin}"
+
+    def _may_need_tls(self, error: pegcount_client.PegcountError) -> bool:
+        """Whether the other side ended connections without TLS at once."""
+        return not self._has_tls and not error.reason and _NOT_CONNECTED.search(str(error)) is not None
 
 
 class BatchWriter:

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 import pytest
 import typer
+from certificate_authority import CertificateAuthority
 from pegcount import core
 from pegcount.calendar import tzdata_version
 from pegcount.cli import app
@@ -259,6 +260,32 @@ def test_a_server_that_fails_is_told_in_one_sentence(
     printed = capsys.readouterr()
     assert printed.err.startswith(f"pegcount: {sentence.format(address)}")
     assert len(printed.err.splitlines()) == 1
+
+
+@contextmanager
+def tls_port() -> Iterator[str]:
+    """A gRPC server that takes calls by TLS alone."""
+    certificate = CertificateAuthority().issue()
+    server = grpc.server(ThreadPoolExecutor(1))
+    pair = (certificate.key, certificate.certificate)
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(("option", "is_advised"), [((), True), (("--tls",), False)])
+def test_a_server_that_ends_connections_without_tls_is_told_with_the_option_for_it(
+    option: tuple[str, ...],
+    is_advised: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with tls_port() as address:
+        assert run(monkeypatch, "info", "--server", address, "--timeout", "5", *option) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"pegcount: no Pegcount server answers at {address}: ")
+    assert printed.endswith("; does it need TLS? give --ca FILE or --tls\n") == is_advised
 
 
 def test_an_address_that_cannot_be_one_is_told(
