@@ -191,6 +191,7 @@ def store_info(
     info: StoreInfo,
     refused: RefusedClock | None,
     rules: Iterable[DeletionRule],
+    write_fault: str | None,
     utc: Zone,
     server_version: str,
     tzdata_version: str,
@@ -208,6 +209,7 @@ def store_info(
         last_setup_time=_time_if_any(info.last_setup_us, utc),
         clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
         deletions=[deletion(rule, utc) for rule in rules],
+        write_fault=write_fault,
     )
 
 

@@ -51,9 +51,10 @@ class AdminService:
         return admin_pb2.ListCodeDecksResponse(code_decks=messages)
 
     def GetStoreInfo(self, message: admin_pb2.GetStoreInfoRequest) -> admin_pb2.GetStoreInfoResponse:
-        """Returns the counts of records and segments, and the versions of the server and of tzdata."""
+        """Returns the counts of records and segments, the versions of server and tzdata, and faults."""
         info, refused, rules = self._store.info(), self._store.refused_clock(), self._store.deletions()
-        return response.store_info(info, refused, rules, _utc(), VERSION, calendar.tzdata_version())
+        fault = self._store.write_fault
+        return response.store_info(info, refused, rules, fault, _utc(), VERSION, calendar.tzdata_version())
 
     def DeleteRecords(
         self, message: admin_pb2.DeleteRecordsRequest, cancel_token: core.CancelToken

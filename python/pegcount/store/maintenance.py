@@ -139,6 +139,8 @@ class Maintenance:
         failures = []
         steps = (
             self._required.check,
+            # Before the journal is opened again: also a short fault has its lines.
+            self.write_faults.fault,
             self._commit_queued_batches,
             self._look_at_clock,
             self._look_at_files,
@@ -147,6 +149,7 @@ class Maintenance:
             self._drop_old_days,
             self._scrub,
             self._remove_replaced_files,
+            self.write_faults.fault,
         )
         for step in steps:
             try:
