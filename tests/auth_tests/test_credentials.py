@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pegcount.auth import Caller, Credentials, Issued, Scope
+from pegcount.auth.credentials import time_text
 from pegcount.config import Config
 from pegcount.data_scope import CredentialLimits, DataScope
 from pegcount.errors import (
@@ -195,6 +196,33 @@ def test_what_has_expired_stays_so_if_the_clock_is_set_back() -> None:
     assert place.credentials.accepted_count() == 1
     with pytest.raises(CredentialNotFoundError, match="has expired"):
         place.credentials.rotate(expired.row.id, 60)
+
+
+def test_the_log_says_whose_a_refused_key_was(caplog: pytest.LogCaptureFixture) -> None:
+    place = Place()
+    expired = place.create(name="wallboard", lifetime_seconds=60)
+    rotated, revoked = place.create(name="pbx"), place.create(name="gone")
+    place.credentials.rotate(rotated.row.id, 30)
+    place.create(name="root", scopes=(4,))
+    place.credentials.revoke(revoked.row.id)
+    at = place.clock.us
+    place.clock.us += 60 * SECOND_US
+    authentication = Authentication(place.credentials, place.clock)
+    texts = set()
+    for key in [*(each.key.text for each in (expired, rotated, revoked)), "sesame", "sesame 2"]:
+        with pytest.raises(CredentialRefusedError) as refused:
+            authentication.caller([("x-api-key", key)])
+        texts.add(str(refused.value))
+        assert key not in caplog.text
+    assert len(texts) == 1
+    begin = "a key was refused: it is the"
+    end, overlap = time_text(expired.row.expire_us or 0), time_text(at - 1 + 30 * SECOND_US)
+    assert caplog.messages == [
+        f"{begin} key of 'wallboard' ({expired.row.id}), which expired at {end}",
+        f"{begin} old key {rotated.key.prefix} of 'pbx' ({rotated.row.id}), whose overlap ended at {overlap}",
+        f"{begin} key of 'gone' ({revoked.row.id}), which was revoked at {time_text(at)}",
+        "a key was refused: no credential has it",
+    ]
 
 
 @pytest.mark.parametrize("has_credentials", [True, False])

@@ -63,6 +63,8 @@ class _State:
 
     rows: Mapping[str, CredentialRow]
     of_digest: Mapping[bytes, Caller] = field(repr=False)
+    keys: Mapping[bytes, tuple[CredentialRow, KeyRow]] = field(repr=False)
+    """All keys by digest, those that have ended too."""
     of_certificate_name: Mapping[str, Caller]
 
 
@@ -99,6 +101,21 @@ class Credentials:
     def caller_of_key(self, text: str, now_us: int) -> Caller | None:
         """Returns whose key this is; None if it is nobody's, or has ended."""
         return self._used(self._state.of_digest.get(digest_of(text)), now_us)
+
+    def refusal_of_key(self, text: str) -> str:
+        """Returns for the log why a key is refused; whoever sent it must not learn it."""
+        row, key = self._state.keys.get(digest_of(text), (None, None))
+        if row is None or key is None:
+            return "no credential has it"
+        whose = f"{quoted(row.name)} ({row.id})"
+        if row.revoke_us is not None:
+            return f"it is the key of {whose}, which was revoked at {time_text(row.revoke_us)}"
+        end_us = row.key_expire_us(key)
+        if end_us is None:
+            return f"it was not accepted yet as the key of {whose}"
+        if end_us == row.expire_us:
+            return f"it is the key of {whose}, which expired at {time_text(end_us)}"
+        return f"it is the old key {key.prefix} of {whose}, whose overlap ended at {time_text(end_us)}"
 
     def caller_of_certificate(self, names: Collection[str], now_us: int) -> Caller | None:
         """Returns for whom a client certificate stands that has these subject alternative names.
@@ -276,6 +293,7 @@ def time_text(us: int) -> str:
 
 def _state_of(rows: Sequence[CredentialRow]) -> _State:
     of_digest: dict[bytes, Caller] = {}
+    keys = {key.digest: (row, key) for row in rows for key in row.keys}
     of_certificate_name: dict[str, Caller] = {}
     # The newest counts where an ended one had the same certificate name.
     for row in sorted(rows, key=lambda row: row.create_us):
@@ -286,7 +304,7 @@ def _state_of(rows: Sequence[CredentialRow]) -> _State:
         of_certificate_name |= dict.fromkeys(row.certificate_names, caller)
         for key in row.keys:
             of_digest[key.digest] = replace(caller, expire_us=row.key_expire_us(key))
-    return _State({row.id: row for row in rows}, of_digest, of_certificate_name)
+    return _State({row.id: row for row in rows}, of_digest, keys, of_certificate_name)
 
 
 def _end_us(row: CredentialRow) -> int:

@@ -105,6 +105,8 @@ class Authentication:
         # Whatever is wrong, the same work is done: the time of a refusal must not tell what it was.
         of_key = self.credentials.caller_of_key(text if name == KEY_NAME else "", now_us)
         if name == KEY_NAME:
+            if of_key is None:
+                self._log_refused("key", self.credentials.refusal_of_key(text))
             return of_key
         if name == TOKEN_NAME:
             return self._of_token(text, now_us)
@@ -122,9 +124,12 @@ class Authentication:
             found = self._tokens.check(token, now_us)
         if not isinstance(found, TokenRefusal):
             return found
-        # The caller learns nothing of it, so that the operator has to.
-        self._refusals.add(found.reason, f"a token was refused: {found.reason}")
+        self._log_refused("token", found.reason)
         return None
+
+    def _log_refused(self, what: str, reason: str) -> None:
+        # The caller learns nothing of it, so that the operator has to.
+        self._refusals.add(reason, f"a {what} was refused: {reason}")
 
 
 def _text(value: str | bytes) -> str:
