@@ -51,8 +51,12 @@ class Stream:
 
     def end(self) -> list[records_pb2.WriteRecordsResponse]:
         """Half-closes the stream and returns the remaining answers."""
-        self._requests.put(None)
+        self.half_close()
         return list(self.call)
+
+    def half_close(self) -> None:
+        """Sends no further batch."""
+        self._requests.put(None)
 
     def __enter__(self) -> "Stream":
         return self

@@ -16,6 +16,9 @@ WRITE_RECORDS: Final = "/pegcount.v1.RecordService/WriteRecords"
 _END_SECONDS_MAX: Final = 5.0
 """Seconds to wait for the end of a call that is cancelled, which takes milliseconds."""
 
+_STATUS_SECONDS_MAX: Final = 1.0
+"""Seconds to wait for the status of a stream that owes nothing; the server counts it as cancelled without."""
+
 _WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, WriteRecordsResponse]"
 
 
@@ -82,11 +85,16 @@ class BatchSender:
         return self._stream is not None and not self._stream.is_over()
 
     def close(self) -> None:
-        """Cancels the stream for good; unanswered batches may be durable or not.
+        """Ends the stream for good; unanswered batches may be durable or not.
+
+        Without any, the server sees it end; else it is cancelled.
 
         Another thread may do so, which ends the waiting of the one that uses the sender.
         """
         self._is_closed.set()
+        stream = self._stream
+        if stream is not None and not self._unanswered:
+            stream.end()
         self._drop_stream()
 
     def __enter__(self) -> "BatchSender":
@@ -152,6 +160,11 @@ class _OpenStream:
 
     def is_over(self) -> bool:
         return self._is_over.is_set()
+
+    def end(self) -> None:
+        """Sends no further batch, and waits shortly for the status."""
+        self._batches.put(None)
+        self._reader.join(_STATUS_SECONDS_MAX)
 
     def close(self) -> None:
         """Cancels the call, and ends the gRPC thread that reads the queue.

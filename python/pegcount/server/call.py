@@ -56,6 +56,8 @@ class Call:
         self._task = asyncio.current_task()
         self._begin_s = asyncio.get_running_loop().time()
         self._is_answered = False
+        self._owed_count = 0
+        self._is_read_whole = False
         self._on_end: Callable[[], None] | None = None
 
     def authenticate(self) -> None:
@@ -74,7 +76,9 @@ class Call:
         """Returns the next message of a stream; None after the last one."""
         message = await whole_read(self._context)
         if not isinstance(message, bytes):
+            self._is_read_whole = True
             return None
+        self._owed_count += 1
         self.note_read(len(message))
         return message
 
@@ -92,6 +96,7 @@ class Call:
             self.release_answer()
         self.observed.response_bytes += len(message)
         self._is_answered = True
+        self._owed_count -= 1
 
     def hold_answer(self, answer: bytes) -> None:
         """Counts an answer as unread, until `release_answer`."""
@@ -127,6 +132,13 @@ class Call:
         age_s = asyncio.get_running_loop().time() - self._begin_s
         remaining_s = self.time_remaining()
         return age_s < _ABANDONED_SECONDS_MAX and (remaining_s is None or remaining_s > age_s)
+
+    def is_settled(self) -> bool:
+        """Whether the client of a stream has sent its last message, and each one was answered.
+
+        Such a client has all that it asked for. It may leave before the status reaches it.
+        """
+        return self._is_read_whole and self._owed_count == 0
 
     def _cancel(self) -> None:
         if self._task is not None:

@@ -264,7 +264,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         try:
             return await self._handle(context, method, behavior, observed)
         except asyncio.CancelledError:
-            observed.is_cancelled = observed.error is None
+            observed.is_cancelled = observed.error is None and not observed.is_settled
             raise
         finally:
             observed.seconds = perf_counter() - observed.begin_s
@@ -288,6 +288,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             return answer
         except asyncio.CancelledError:
             if call.error is None:
+                observed.is_settled = call.is_settled()
                 if call.is_abandoned():
                     self._guard.note_abandoned_call(call.connection)
                 raise
@@ -295,6 +296,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             error: BaseException = call.error
         except grpc.aio.InternalError:
             # gRPC could not send, as the client has left.
+            observed.is_settled = call.is_settled()
             raise asyncio.CancelledError from None
         except _COUNTED_AS_ABANDONED as caught:
             self._note_as_abandoned(context, call, caught, method.denial)

@@ -59,6 +59,8 @@ class ObservedCall:
     """Why the call failed; None if it succeeded, or its client gave it up."""
     is_cancelled: bool = False
     """Whether the client gave the call up, or its deadline passed, before it was answered."""
+    is_settled: bool = False
+    """Whether the client of a stream left after it had sent its last message and got each answer."""
     clock: CallClock | None = None
     """The phases of a call that began; None for one that was refused before."""
     request_bytes: int = 0
