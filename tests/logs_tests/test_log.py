@@ -17,6 +17,7 @@ from pegcount.logs import Log, LogFileError
 from pegcount.settings import LogFormat, LogSettings, ServeSettings
 from waiting import wait_until
 
+OPEN_FILES = Path("/proc/self/fd")
 LOG = logging.getLogger("pegcount.test")
 
 
@@ -30,6 +31,11 @@ def lines_of(path: Path) -> list[str]:
 
 def messages_of(path: Path) -> list[str]:
     return [line.partition(" ")[2] for line in lines_of(path)]
+
+
+def open_count(path: Path) -> int:
+    """Returns how often this process has a file open."""
+    return sum(each.exists() and each.samefile(path) for each in OPEN_FILES.iterdir())
 
 
 @contextmanager
@@ -116,6 +122,27 @@ def test_a_pipe_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
         assert monotonic() - begin_s < 20
         first, _, _ = os.read(reader, 100).partition(b"\n")
         assert first.endswith(b"INFO line 0")
+
+
+def test_a_reload_leaves_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with pipe_at(tmp_path / "pipe") as reader, logs.opened(LogSettings(file=tmp_path / "pipe")) as log:
+        for number in range(3_000):
+            LOG.info("line %d", number)
+        for _ in range(20):
+            log.reload(told(file=path))
+        wait_until(lambda: path.read_text(encoding="utf-8").endswith("INFO line 2999\n"))
+        wait_until(lambda: open_count(path) == 1)
+        in_pipe = os.read(reader, 1_000_000).decode().splitlines()
+        assert log.dropped_count == 0
+    first, *rest = messages_of(path)
+    # The line that the pipe has a part of comes again, whole.
+    assert in_pipe[-1].partition(" ")[2] in first
+    begin = int(first.rpartition(" ")[2])
+    assert [first, *rest] == [f"INFO line {number}" for number in range(begin, 3_000)]
+    assert [line.partition(" ")[2] for line in in_pipe[:begin]] == [
+        f"INFO line {number}" for number in range(begin)
+    ]
 
 
 def test_lines_that_were_dropped_are_told_once_there_is_room(tmp_path: Path) -> None:

@@ -47,14 +47,17 @@ class LineFile:
     def write(self, lines: bytes, gives_up: Callable[[], bool]) -> int:
         """Writes lines; returns how many bytes of them were written, fewer than all after an error.
 
-        It waits for a reader of a pipe until `gives_up()`. After a line that was cut, as by a full disk, the
+        It waits for a reader of a pipe until `gives_up()`, or until another file is opened, which then gets
+        the rest. After a line that was cut, as by a full disk, the
         next one begins on its own.
         """
         self.take_reopened()
-        if self._is_in_line and not self._write(b"\n", gives_up):
-            return 0
-        count = self._write(lines, gives_up)
-        self._is_in_line = lines[count - 1] != ord("\n") if count else False
+        count = self._write_rest(lines, gives_up)
+        while count < len(lines) and self._reopened:
+            self.take_reopened()
+            # The line that was cut in the file before is whole in this one.
+            begin = lines.rfind(b"\n", 0, count) + 1
+            count = begin + self._write_rest(lines[begin:], gives_up)
         return count
 
     def close(self) -> None:
@@ -63,18 +66,25 @@ class LineFile:
         with suppress(OSError):
             os.close(self._number)
 
+    def _write_rest(self, lines: bytes, gives_up: Callable[[], bool]) -> int:
+        if self._is_in_line and not self._write(b"\n", gives_up):
+            return 0
+        count = self._write(lines, gives_up)
+        self._is_in_line = lines[count - 1] != ord("\n") if count else False
+        return count
+
     def _write(self, data: bytes, gives_up: Callable[[], bool]) -> int:
         count = 0
         while count < len(data):
             if not self._is_ready():
-                if gives_up():
+                if self._reopened or gives_up():
                     break
                 continue
             try:
                 count += os.write(self._number, data[count : count + _PIECE_BYTES])
             except BlockingIOError:
                 # Ready for less than a piece, as a socket may be.
-                if gives_up():
+                if self._reopened or gives_up():
                     break
                 time.sleep(_LOOK_MS / 1_000)
             except OSError:
