@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 from pegcount import process
 from pegcount.errors import PegcountError
+from pegcount.process import StoppedWhileOpeningError
 from pegcount.settings import ServeSettings
 from pegcount.store import EmbeddedStore
 from waiting import wait_until
@@ -20,6 +21,8 @@ class ServedProcess:
         """The addresses at which it has answered reports."""
         self.error: PegcountError | None = None
         """Why it ended by itself."""
+        self.was_starting = False
+        """Whether it ended before its store was open."""
         self._settings = settings
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -52,6 +55,8 @@ class ServedProcess:
             process.serve(self._settings, self._stop, self.announced.append)
         except PegcountError as error:
             self.error = error
+        except StoppedWhileOpeningError:
+            self.was_starting = True
 
 
 @contextmanager

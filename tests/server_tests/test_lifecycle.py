@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -17,7 +18,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from health_probe import Verdict, probe
 from pegcount.config import Config
+from pegcount.errors import PegcountError
 from pegcount.settings import ServeSettings, TlsPaths
+from pegcount.store import EmbeddedStore
 from pegcount.v1 import (
     admin_pb2,
     admin_pb2_grpc,
@@ -297,3 +300,28 @@ def test_a_store_that_opens_after_the_stop_serves_nobody(
         opening.go.set()
         server.wait_for_end()
     assert server.error is None
+
+
+def test_a_server_told_to_stop_does_not_wait_for_its_store(
+    settings: ServeSettings, opening: HeldUpOpening
+) -> None:
+    with served(settings) as server, opening:
+        wait_until(lambda: opening.count == 1)
+        server.tell_to_stop()
+        server.wait_for_end()
+        assert server.was_starting
+        # Its address is free again.
+        with served(replace(settings, data=settings.data.with_name("other"))) as other:
+            wait_until(lambda: opening.count == 2)
+            opening.go.set()
+            other.wait_until_announced()
+    # The first store closes once it is open, so that its directory can be used.
+    wait_until(lambda: can_be_opened(settings))
+
+
+def can_be_opened(settings: ServeSettings) -> bool:
+    try:
+        EmbeddedStore(settings.data, settings.config).close()
+    except PegcountError:
+        return False
+    return True

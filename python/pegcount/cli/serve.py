@@ -1,15 +1,15 @@
 """`pegcount serve`."""
 
 import logging
+import os
 import resource
-import signal
-from types import FrameType
 
 import typer
 
 from pegcount import process
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.serve_options import reads_settings
+from pegcount.errors import cause_of
 from pegcount.logs import occupy_standard_files
 from pegcount.settings import Sources, load
 
@@ -31,26 +31,24 @@ def serve(sources: Sources) -> None:
         for warning in loaded.warnings():
             _LOG.warning("%s", warning)
         reload = process.ReloadRequest(lambda: load(sources))
-        process.serve(settings, _stop_on_signals(), typer.echo, _reload_on_signal(reload))
+        with process.signals_taken(reload) as stop:
+            try:
+                process.serve(settings, stop, _announce, reload)
+            except process.StoppedWhileOpeningError:
+                # The end of the interpreter would wait for the thread that opens the store, or abort in it.
+                os._exit(0)
 
 
-def _stop_on_signals() -> process.StopRequest:
-    """Returns an event that SIGTERM and SIGINT set."""
-    stop = process.StopRequest()
-
-    def end(number: int, _: FrameType | None) -> None:
-        stop.reason = signal.Signals(number).name
-        stop.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    return stop
-
-
-def _reload_on_signal(reload: process.ReloadRequest) -> process.ReloadRequest:
-    """Returns a request that SIGHUP makes."""
-    signal.signal(signal.SIGHUP, lambda *_: reload.ask())
-    return reload
+def _announce(line: str) -> None:
+    """Writes a line to standard output; an error names it, but one that says that nobody reads any more."""
+    try:
+        typer.echo(line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(
+            f"cannot write to standard output, which gets the addresses: {cause_of(error)}"
+        ) from error
 
 
 def _raise_open_file_limit() -> None:

@@ -41,14 +41,16 @@ class ReloadRequest:
         self._is_wanted = threading.Event()
 
     def ask(self) -> None:
-        """Asks for a reload; may be called in a handler of a signal."""
+        """Asks for a reload; any thread may do so, but not the handler of a signal."""
         self._is_wanted.set()
 
     def taken(self) -> bool:
         """Returns whether a reload was asked for, once."""
-        is_wanted = self._is_wanted.is_set()
+        if not self._is_wanted.is_set():
+            return False
+        # What is asked for from here on makes another reload, or is part of the one that begins now.
         self._is_wanted.clear()
-        return is_wanted
+        return True
 
 
 class Reloader:

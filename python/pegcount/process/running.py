@@ -14,6 +14,7 @@ from pegcount.config import LiveConfig
 from pegcount.errors import PegcountError
 from pegcount.metrics import MetricsEndpoint, ServerMetrics
 from pegcount.process.freed_memory import FreedMemory, process_memory
+from pegcount.process.opening import StoppedWhileOpeningError, opened_unless_stopped
 from pegcount.process.reloading import Reloader, ReloadRequest
 from pegcount.process.serve_inputs import tls_files, tokens
 from pegcount.process.service_manager import notify_service_manager
@@ -50,14 +51,15 @@ def serve(
     The addresses answer before that, while the store opens: health checks, and everything else with
     SERVER_STARTING. A server that is told to stop answers for `stop_delay_seconds` more, or until `stop` is
     set a second time. It reads its settings again when `reload` is asked for; None: never. Raises
-    PegcountError if a setting cannot be used, the data directory cannot be opened, or the server fails.
+    PegcountError if a setting cannot be used, the data directory cannot be opened, or the server fails; and
+    StoppedWhileOpeningError if `stop` is set before the store is open: the process then has to end at once.
     """
     live = LiveConfig(settings.config)
     with (
         logs.opened(settings.log) as log,
         traced(settings) as tracers,
         _metrics_at(settings.metrics_listen, log) as (metrics, metrics_url),
-        _running(settings, live, metrics, (log.calls, *tracers)) as server,
+        _running(settings, live, stop, metrics, (log.calls, *tracers)) as server,
     ):
         reloader = Reloader(settings, reload, live, log)
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
@@ -122,6 +124,7 @@ def _metrics_at(address: str | None, log: logs.Log) -> Iterator[tuple[ServerMetr
 def _running(
     settings: ServeSettings,
     live: LiveConfig,
+    stop: threading.Event,
     metrics: ServerMetrics | None,
     observers: Sequence[CallObserver],
 ) -> Iterator[ListeningServer]:
@@ -142,7 +145,7 @@ def _running(
         metrics.watch_server(server.state)
     try:
         begin_s = monotonic()
-        with _open_store(settings, live, metrics) as store:
+        with _open_store(settings, live, stop, metrics) as store:
             opening_seconds = monotonic() - begin_s
             authentication = Authentication(
                 Credentials(live.now, store, now_us),
@@ -169,11 +172,22 @@ def _require_safe_addresses(settings: ServeSettings, options: ListenOptions, *, 
 
 
 @contextmanager
-def _open_store(settings: ServeSettings, live: LiveConfig, metrics: ServerMetrics | None) -> Iterator[Store]:
-    with _slow_opening_logged(settings.data):
-        store = EmbeddedStore(
+def _open_store(
+    settings: ServeSettings, live: LiveConfig, stop: threading.Event, metrics: ServerMetrics | None
+) -> Iterator[Store]:
+    def open_store() -> Store:
+        return EmbeddedStore(
             settings.data, live, create=settings.create, accepted_losses=settings.accepted_losses
         )
+
+    try:
+        with _slow_opening_logged(settings.data):
+            store = opened_unless_stopped(open_store, stop)
+    except StoppedWhileOpeningError:
+        notify_service_manager("STOPPING=1")
+        log_stop(stop)
+        _LOG.info("stopped before the store was open")
+        raise
     try:
         if metrics is not None:
             metrics.watch_store(store)
