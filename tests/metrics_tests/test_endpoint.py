@@ -88,6 +88,16 @@ def test_openmetrics_and_gzip_by_their_headers(endpoint: MetricsEndpoint) -> Non
     assert gzip.decompress(content).endswith(b"# EOF\n")
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/openmetrics-text"])
+@pytest.mark.parametrize("version", ["x", "1.x", "0.-"])
+def test_a_version_that_is_not_a_number_counts_as_none(
+    endpoint: MetricsEndpoint, kind: str, version: str
+) -> None:
+    response, content = ask(endpoint, Accept=f"{kind};version={version}")
+    assert (response.status, response.getheader("Content-Type")) == (200, PLAIN)
+    assert b"answer 42.0" in content
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "text"),
     [
@@ -191,6 +201,8 @@ def test_metrics_that_cannot_be_read(
     response, content = ask(endpoint)
     assert (response.status, content) == (500, b"the log has the cause\n")
     assert "secret" in caplog.text
+    assert ask(endpoint)[0].status == 500
+    assert caplog.text.count("the metrics cannot be read") == 1, "one a minute"
     failing.is_broken = False
     assert answers(endpoint)
 
@@ -216,6 +228,12 @@ def test_a_port_in_use(endpoint: MetricsEndpoint, registry: CollectorRegistry) -
         f"cannot offer metrics at --metrics-listen '{address}': address already in use; give another address,"
         " such as 127.0.0.1:0 for any free port, or none for no metrics"
     )
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.invalid"])
+def test_a_host_that_is_not_a_name(host: str, registry: CollectorRegistry) -> None:
+    with pytest.raises(MetricsListenError, match="each part between dots has 1 to 63 characters; give"):
+        MetricsEndpoint(f"{host}:0", registry)
 
 
 def test_a_host_that_does_not_exist(registry: CollectorRegistry) -> None:

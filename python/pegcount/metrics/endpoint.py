@@ -11,9 +11,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import choose_encoder
 
 from pegcount.errors import PegcountError, cause_of
 from pegcount.server import HostPortError, host_and_port
+from pegcount.server.minute_log import MinuteLog
 
 PATH = "/metrics"
 CONNECTION_COUNT_MAX = 8
@@ -166,6 +168,10 @@ def _listening(address: str) -> _Server:
         )
         family, _, _, _, (bound_host, bound_port, *_) = found[0]
         return _Server(family, (str(bound_host), int(bound_port)))
+    except UnicodeError as error:
+        # The name is encoded before anybody is asked for it.
+        why = "in the name of a host, each part between dots has 1 to 63 characters"
+        raise _unusable(address, why) from error
     except OSError as error:
         raise _unusable(address, cause_of(error).lower()) from error
 
@@ -179,6 +185,7 @@ def _unusable(address: str, why: str) -> MetricsListenError:
 
 def _app(registry: CollectorRegistry) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
     scrape = make_wsgi_app(registry)
+    faults = MinuteLog(_LOG)
 
     def answer(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environment["REQUEST_METHOD"], environment["PATH_INFO"]
@@ -191,9 +198,14 @@ def _app(registry: CollectorRegistry) -> Callable[[WSGIEnvironment, StartRespons
         # Some metrics are not known by name before they are read, so that a choice of names would lack them.
         asked = {**environment, "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
         try:
+            choose_encoder(environment.get("HTTP_ACCEPT", ""))
+        except (TypeError, ValueError):
+            # A version that is not a number: the default is better than an error for whoever scrapes.
+            asked.pop("HTTP_ACCEPT", None)
+        try:
             content = b"".join(scrape(asked, start_response))
-        except Exception:
-            _LOG.exception("the metrics cannot be read")
+        except Exception as error:
+            faults.add("scrape", "the metrics cannot be read", error)
             return _text(start_response, "500 Internal Server Error", "the log has the cause", method)
         return [] if method == "HEAD" else [content]
 

@@ -24,8 +24,8 @@ class MinuteLog:
         self._clock = clock
         self._minutes: OrderedDict[str, _Minute] = OrderedDict()
 
-    def add(self, kind: str, text: str) -> None:
-        """Logs a warning, unless one of this kind was logged within the last minute."""
+    def add(self, kind: str, text: str, error: Exception | None = None) -> None:
+        """Logs a warning, or `error` with its traceback, unless the last minute has a line of this kind."""
         now_s = self._clock()
         minute = self._minutes.get(kind)
         if minute is not None and now_s - minute.start_s < _MINUTE_S:
@@ -36,7 +36,8 @@ class MinuteLog:
         self._minutes.move_to_end(kind)
         if len(self._minutes) > _KIND_COUNT_MAX:
             self._minutes.popitem(last=False)
-        self._logger.warning("%s%s", text, omitted)
+        level = logging.WARNING if error is None else logging.ERROR
+        self._logger.log(level, "%s%s", text, omitted, exc_info=error)
 
 
 def silence_grpc() -> None:
