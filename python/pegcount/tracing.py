@@ -3,6 +3,7 @@
 Only installations with the extra `traces` can import this module.
 """
 
+import logging
 import os
 import threading
 import time
@@ -29,6 +30,9 @@ _CLOSE_SECONDS: Final = 2.0
 _NS_PER_SECOND: Final = 1_000_000_000
 _PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL: Final = "http/protobuf"
+
+_LOGGERS_OF_CALLS: Final = ("opentelemetry.trace", "opentelemetry.attributes")
+"""What they log of a call has text of the client, and comes with each call."""
 
 _FAULTS: Final = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 """Codes that are errors of a server: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/."""
@@ -126,15 +130,25 @@ class CallTracer:
 def exporting_tracer() -> CallTracer:
     """Returns a tracer that exports by OTLP over HTTP, as the variables OTEL_* say.
 
-    Raises TraceSettingError if one asks for another protocol.
+    Raises TraceSettingError if one asks for another protocol, or has a value that cannot be used.
     """
+    for name in _LOGGERS_OF_CALLS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in _PROTOCOL_VARIABLES:
-        if os.environ.get(name, _PROTOCOL) != _PROTOCOL:
+        # An empty variable counts as one that is not set, as the specification of OpenTelemetry says.
+        if (os.environ.get(name) or _PROTOCOL) != _PROTOCOL:
             raise TraceSettingError(
                 f"{name} is {os.environ[name]!r}, but traces are exported by {_PROTOCOL} only: leave it out,"
                 " and name the address of the collector for HTTP, such as http://localhost:4318"
             )
-    return CallTracer(BatchSpanProcessor(OTLPSpanExporter()))
+    try:
+        return CallTracer(BatchSpanProcessor(OTLPSpanExporter()))
+    except ValueError as error:
+        named = ", ".join(sorted(name for name in os.environ if name.startswith("OTEL_")))
+        raise TraceSettingError(
+            f"traces cannot begin with the variables that are set, {named}: {error}; correct them, leave them"
+            " out, or switch traces off"
+        ) from error
 
 
 def _resource() -> Resource:

@@ -97,6 +97,30 @@ def test_a_trace_of_a_client_that_is_malformed_does_not_matter(
     assert collector.spans()[0].parent_span_id == b""
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        ("tracestate", "key-+15550100/secret=1"),
+        ("tracestate", "a=1,a=secret"),
+        ("tracestate", ",".join(f"secret{number}=1" for number in range(33))),
+        ("tracestate", "secret=" + "x" * 300),
+        ("tracestate", ",".join(["a=secret"] * 1_000)),
+        ("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01-{'secret' * 100}"),
+    ],
+)
+def test_a_malformed_context_of_a_client_is_not_logged(
+    sent: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    metadata = (
+        [sent] if sent[0] == "traceparent" else [("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"), sent]
+    )
+    with collecting() as collector, traced_service(tmp_path, monkeypatch, collector) as service:
+        service.reports.QueryAsrUsage.with_call(ASK_USAGE, metadata=metadata)
+    call = collector.spans()[0]
+    assert (call.parent_span_id.hex(), call.trace_state) == (PARENT_ID if len(metadata) == 2 else "", "")
+    assert [record.name for record in caplog.records if record.name.startswith("opentelemetry")] == []
+
+
 def test_failed_calls_and_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     number = "+493023125001"
 
@@ -187,3 +211,26 @@ def test_without_the_extra_a_server_says_what_to_install(tmp_path: Path) -> None
         " pip install 'pegcount[traces]', or switch traces off"
     )
     assert not (tmp_path / "data").exists()
+
+
+def test_an_empty_protocol_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "")
+    tracing.exporting_tracer().close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_BSP_SCHEDULE_DELAY", "-5"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "999999"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(
+        TraceSettingError, match=f"with the variables that are set, .*{name}.*: .*; correct them"
+    ):
+        tracing.exporting_tracer()

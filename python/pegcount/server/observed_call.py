@@ -52,7 +52,7 @@ class ObservedCall:
     request_id: str = ""
     """Names the call; it may hold any visible ASCII characters that its client chose."""
     trace_context: Mapping[str, str] = field(default_factory=dict)
-    """`traceparent` and `tracestate` of the client, as it sent them; see https://www.w3.org/TR/trace-context/."""
+    """`traceparent` and `tracestate` of the client; malformed ones are left out, see https://www.w3.org/TR/trace-context/."""
     caller: Caller | None = None
     """Who calls, if that is known."""
     error: BaseException | None = None
