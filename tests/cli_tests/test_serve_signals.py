@@ -1,5 +1,6 @@
 """Signals that reach `pegcount serve`: many at once, while it starts, and while it ends."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 from logs_tests.test_serve_log import IN_FLIGHT, call, served
 from waiting import wait_until
 
-STORM = 20_000
+STORM = 50_000
 SERVE_WITH_A_LONG_JOURNAL = """
 import threading
 from pegcount import cli
@@ -27,7 +28,7 @@ def test_a_storm_of_reloads_does_no_harm(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with served(tmp_path / "data", subprocess.DEVNULL, f'--log-file "{log}"') as (address, process):
         for _ in range(STORM):
-            process.send_signal(signal.SIGHUP)
+            os.kill(process.pid, signal.SIGHUP)
         call(address, IN_FLIGHT)
         wait_until(lambda: "reloaded the settings: none has changed" in log.read_text())
         process.send_signal(signal.SIGTERM)
