@@ -32,7 +32,7 @@ def test_an_address_that_others_reach_is_refused(address: str, option: str, tmp_
         assert error.startswith(f"pegcount: cannot listen on {address}: ")
     elif address in ("", "::1:0"):
         assert error.startswith(
-            f"pegcount: cannot listen on {address!r}, which is not HOST:PORT or unix:PATH: "
+            f"pegcount: {option}: {address!r} cannot be used; allowed: HOST:PORT or unix:PATH; "
         )
     else:
         assert error.startswith(f"pegcount: other hosts can reach {address}, and TLS is off")

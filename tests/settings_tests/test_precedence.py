@@ -77,6 +77,8 @@ def other_value(setting: Setting) -> Value:
         assert isinstance(setting.default, int | float)
         is_greater = setting.allowed.has(setting.default + 1)
         return setting.default + (1 if is_greater else -1)
+    if setting.kind in (Kind.ADDRESS, Kind.ADDRESS_OR_NONE):
+        return f"127.0.0.1:{7 + list(SETTINGS).index(setting.key)}"
     return ("one", "two") if setting.kind is Kind.TEXTS else "/other"
 
 

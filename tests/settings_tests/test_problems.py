@@ -208,6 +208,33 @@ def test_an_unknown_variable_of_a_field_is_a_problem_and_others_are_not() -> Non
     loaded(None, {"PEGCOUNT_SEED": "5", "PEGCOUNT_TIME_ZONE": "Europe/Berlin"})
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("listen", '"0.0.0.0:5x"', "HOST:PORT or unix:PATH; its port must be a number from 0, which"),
+        ("listen", '"127.0.0.1:6.051"', "HOST:PORT or unix:PATH; its port must be a number from 0, which"),
+        ("listen", "50051", "HOST:PORT or unix:PATH"),
+        ("listen", '""', "HOST:PORT or unix:PATH; its port must be"),
+        ("listen", '"unix:"', "HOST:PORT or unix:PATH"),
+        ("admin_listen", '"none"', "HOST:PORT or unix:PATH; its port must be"),
+        (
+            "admin_listen",
+            '"::1:1"',
+            'HOST:PORT or unix:PATH; an IPv6 address needs brackets; did you mean "[',
+        ),
+        ("metrics_listen", "9464", 'HOST:PORT or "none"'),
+        ("metrics_listen", '"nonsense"', 'HOST:PORT or "none"; its port must be'),
+        ("metrics_listen", '"None"', 'HOST:PORT or "none"; its port must be'),
+        ("metrics_listen", '"unix:/run/metrics"', 'HOST:PORT or "none"'),
+    ],
+)
+def test_an_address_of_another_form_is_refused(key: str, value: str, allowed: str, tmp_path: Path) -> None:
+    file = written(tmp_path, f"{key} = {value}\n")
+    (problem,) = problems(file)
+    shown = value.replace('"', "'")
+    assert problem.startswith(f"{file}:1: {key}: {shown} cannot be used; allowed: {allowed}")
+
+
 def test_a_contradiction_uses_the_names_of_its_place(tmp_path: Path) -> None:
     assert problems(None, {"PEGCOUNT_TLS_KEY": "key.pem"}) == ["PEGCOUNT_TLS_KEY needs --tls-cert, too"]
     assert problems(None, None, {"tls_key": "key.pem"}) == ["--tls-key needs --tls-cert, too"]

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import choose_encoder
 
 from pegcount.errors import PegcountError, cause_of
-from pegcount.server import HostPortError, host_and_port
+from pegcount.host_port import HostPortError, host_and_port
 from pegcount.server.minute_log import MinuteLog
 
 PATH = "/metrics"

@@ -3,7 +3,6 @@
 from pegcount.server.app import ListeningServer, ListenOptions, RunningServer, now_us
 from pegcount.server.authentication import Authentication
 from pegcount.server.certificate_files import TlsFiles
-from pegcount.server.host_port import HostPortError, host_and_port
 from pegcount.server.listening import require_safe
 from pegcount.server.observed_call import UNKNOWN_METHOD, CallKind, CallObserver, ObservedCall
 from pegcount.server.server_state import LaneLoad, MethodCalls, ServerState
@@ -15,7 +14,6 @@ __all__ = [
     "Authentication",
     "CallKind",
     "CallObserver",
-    "HostPortError",
     "LaneLoad",
     "ListenOptions",
     "ListeningServer",
@@ -25,7 +23,6 @@ __all__ = [
     "ServerState",
     "TlsFiles",
     "code_of_call",
-    "host_and_port",
     "is_unix",
     "now_us",
     "outcome_of",

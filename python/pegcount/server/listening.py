@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import grpc
 
 from pegcount.config import Config
-from pegcount.server.host_port import HostPortError, host_and_port
+from pegcount.host_port import HostPortError, host_and_port
 from pegcount.server.sockets import SocketName
 from pegcount.server.unix_socket import SCHEME, ListenError, UnixSocket, bind_unix, is_unix
 

@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from pegcount.errors import PegcountError, quoted
+from pegcount.host_port import HostPortError, host_and_port
 from pegcount.settings.given import Given
 from pegcount.settings.ranges import Range
 from pegcount.settings.setting import NONE, SETTINGS, Kind, Setting, Value
 from pegcount.suggestion import did_you_mean
 
 _UNIX: Final = "unix:"
+_FORM_OF_ADDRESS: Final = {
+    Kind.ADDRESS: "HOST:PORT or unix:PATH",
+    Kind.ADDRESS_OR_NONE: f'HOST:PORT or "{NONE}"',
+}
 _FLAG_OF_TEXT: Final = {
     **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
     **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
@@ -39,13 +44,17 @@ def checked(given: Given) -> Value:
         return _flag(given)
     if setting.kind is Kind.TEXTS:
         return _texts(given)
+    if setting.kind is Kind.CHOICE:
+        return _choice(setting, given)
+    if setting.kind in _FORM_OF_ADDRESS:
+        return _address(setting, given)
+    return _text(setting, given)
+
+
+def _text(setting: Setting, given: Given) -> str:
     text = given.value
     if not isinstance(text, str):
         _fail(given, "a text")
-    if setting.kind is Kind.CHOICE:
-        return _choice(setting, given)
-    if setting.kind is Kind.ADDRESS_OR_NONE and text == NONE:
-        return None
     if setting.kind is Kind.PATH and not text:
         _fail(given, "a path")
     return _placed(setting, text, given.directory)
@@ -56,6 +65,23 @@ def _require_no_nul(given: Given) -> None:
     texts = given.value if isinstance(given.value, list | tuple) else [given.value]
     if any(isinstance(text, str) and "\0" in text for text in texts):
         _fail(given, "a text without the character NUL")
+
+
+def _address(setting: Setting, given: Given) -> str | None:
+    text, allowed = given.value, _FORM_OF_ADDRESS[setting.kind]
+    if not isinstance(text, str):
+        _fail(given, allowed)
+    if setting.kind is Kind.ADDRESS_OR_NONE and text == NONE:
+        return None
+    if text.startswith(_UNIX):
+        if setting.kind is not Kind.ADDRESS or not text.removeprefix(_UNIX).strip("/"):
+            _fail(given, allowed)
+        return _placed(setting, text, given.directory)
+    try:
+        host_and_port(text)
+    except HostPortError as error:
+        _fail(given, allowed, f"; {error}")
+    return text
 
 
 def _placed(setting: Setting, text: str, directory: Path | None) -> str:
@@ -119,6 +145,8 @@ def _texts(given: Given) -> tuple[str, ...]:
 
 def _choice(setting: Setting, given: Given) -> str:
     assert isinstance(setting.allowed, tuple)
+    if not isinstance(given.value, str):
+        _fail(given, "a text")
     if given.value not in setting.allowed:
         _fail(given, ", ".join(setting.allowed), did_you_mean(given.value, setting.allowed))
     return str(given.value)
