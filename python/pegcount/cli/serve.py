@@ -20,8 +20,8 @@ _LOG = logging.getLogger(__name__)
 def serve(sources: Sources) -> None:
     """Answer reports over gRPC until SIGTERM or SIGINT.
 
-    A flag beats the variable of its name, that the file of --config, that the default. SIGHUP reads file and
-    variables again.
+    A flag beats the variable of its name, that the file of --config, that the default. SIGHUP reads the file
+    again; flags and variables stay those of the start.
     """
     occupy_standard_files()
     _raise_open_file_limit()

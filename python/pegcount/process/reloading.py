@@ -130,4 +130,15 @@ def _log_changes(before: dict[str, Value], found: dict[str, Value], changed: Seq
             _LOG.info("reloaded %s", change)
         else:
             _LOG.warning("%s needs a restart; the server goes on with the first", change)
-    _LOG.info("reloaded the settings: %s changed", len(changed) or "none has")
+    _LOG.info("reloaded the settings: %s", _outcome(changed))
+
+
+def _outcome(changed: Sequence[str]) -> str:
+    """Returns how many changed settings are in use from now on, and how many are not."""
+    if not changed:
+        return "none has changed"
+    taken_count = sum(SETTINGS[key].is_reloadable for key in changed)
+    outcome = f"{taken_count or 'none'} took effect"
+    if waiting_count := len(changed) - taken_count:
+        outcome += f", {waiting_count} {'needs' if waiting_count == 1 else 'need'} a restart"
+    return outcome
