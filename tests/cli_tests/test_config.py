@@ -91,8 +91,36 @@ def test_check_says_what_is_wrong_and_what_has_no_effect(
         f"  {file}:2: config.worker_count: 0 cannot be used; allowed: an integer from 1 to 256\n"
         f"  {file}:3: 'config.worker_cont': there is no such setting; did you mean \"config.worker_count\"?\n"
     )
+    file.write_text('token_config = "missing.toml"\n')
+    assert run(monkeypatch, "config", "check", str(file)) == 2
+    assert f"{file}:1: token_config: cannot read {file.parent / 'missing.toml'}: No such" in (
+        capsys.readouterr().err
+    )
     assert run(monkeypatch, "config", "check", "missing.toml") == 2
     assert capsys.readouterr().err == "pegcount: cannot read missing.toml: No such file or directory\n"
+
+
+def test_check_and_show_name_a_variable_that_no_setting_has(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("PEGCOUNT_LISTN", "127.0.0.1:1")
+    for arguments in (("check", str(file)), ("show", "--config", str(file))):
+        assert run(monkeypatch, "config", *arguments) == 0
+        text = 'has no effect, as no setting has this variable; did you mean "PEGCOUNT_LISTEN"?\n'
+        assert capsys.readouterr().err == f"warning: PEGCOUNT_LISTN: {text}"
+
+
+def test_show_says_that_no_file_was_read_and_that_nothing_has_changed(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.delenv("PEGCOUNT_CONFIG", raising=False)
+    assert run(monkeypatch, "config", "show", "--changed", "--format", "json") == 0
+    no_file = "no file was read; give --config FILE\n"
+    assert capsys.readouterr() == ("{}\n", f"{no_file}every setting has its default\n")
+    assert run(monkeypatch, "config", "show", "--changed", "--log-level", "debug") == 0
+    assert capsys.readouterr().err == no_file
+    assert run(monkeypatch, "config", "show", "--config", str(file)) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_serve_refuses_wrong_settings_before_it_touches_the_directory(

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import IO
 
 import grpc
+import pytest
 from pegcount.v1 import reports_pb2_grpc
 from server_tests.example_requests import ASK_USAGE
 from waiting import wait_until
@@ -106,6 +107,19 @@ def test_a_reader_that_ends_holds_up_nobody(tmp_path: Path) -> None:
         os.close(reader)
         call(address, 500)
         stop(process)
+
+
+def test_warnings_of_settings_are_lines_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log"
+    monkeypatch.setenv("PEGCOUNT_LISTN", "127.0.0.1:1")
+    options = f'--log-format json --log-file "{path}" --set retry_count_max=3'
+    with served(tmp_path / "data", subprocess.DEVNULL, options) as (address, process):
+        assert address
+        stop(process)
+    first, second = [json.loads(line) for line in path.read_text().splitlines()][:2]
+    assert first["message"].startswith("--set retry_count_max: config.retry_count_max has no effect")
+    assert second["message"].startswith("PEGCOUNT_LISTN: has no effect")
+    assert first["level"] == second["level"] == "warning"
 
 
 def test_after_sighup_lines_go_to_a_new_file(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`pegcount config`: the settings of a server, and what is wrong with them."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,7 @@ import typer
 
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.serve_options import reads_settings
-from pegcount.settings import ShownAs, Sources, load, shown
+from pegcount.settings import SETTINGS, Problem, ShownAs, Sources, load, shown, unknown_variables
 
 config_app = typer.Typer(no_args_is_help=True, help="Show and check the settings of a server.")
 
@@ -24,14 +26,27 @@ def show(sources: Sources, format_: Format = ShownAs.TABLE, changed: Changed = F
     Secrets stand in files of their own, of which the paths are shown.
     """
     with errors_as_exit_status():
-        typer.echo(shown(load(sources), format_, only_changed=changed))
+        loaded = load(sources)
+        if sources.file_path() is None:
+            typer.echo("no file was read; give --config FILE", err=True)
+        _warn(loaded.warnings())
+        if changed and not any(loaded.is_changed(key) for key in SETTINGS):
+            typer.echo("every setting has its default", err=True)
+        typer.echo(shown(loaded, format_, only_changed=changed))
 
 
 @config_app.command("check")
 def check(file: File) -> None:
-    """Check a file with settings by itself: all problems, and settings that have no effect."""
+    """Check a file with settings by itself: all problems, and settings that have no effect.
+
+    It looks also for the files that the settings name: run it as the user of the server, and where it runs.
+    """
     with errors_as_exit_status():
-        loaded = load(Sources(file))
-        for warning in loaded.warnings():
-            typer.echo(f"warning: {warning}", err=True)
+        loaded = load(Sources(file), looks_for_files=True)
+        _warn([*loaded.warnings(), *unknown_variables(os.environ)])
         typer.echo(f"{file}: can be used")
+
+
+def _warn(warnings: Iterable[Problem]) -> None:
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)

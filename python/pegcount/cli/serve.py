@@ -1,6 +1,5 @@
 """`pegcount serve`."""
 
-import logging
 import os
 import resource
 
@@ -13,8 +12,6 @@ from pegcount.errors import cause_of
 from pegcount.logs import occupy_standard_files
 from pegcount.settings import Sources, load
 
-_LOG = logging.getLogger(__name__)
-
 
 @reads_settings
 def serve(sources: Sources) -> None:
@@ -26,14 +23,13 @@ def serve(sources: Sources) -> None:
     occupy_standard_files()
     _raise_open_file_limit()
     with errors_as_exit_status():
-        loaded = load(sources)
-        settings = loaded.settings()
-        for warning in loaded.warnings():
-            _LOG.warning("%s", warning)
-        reload = process.ReloadRequest(lambda: load(sources))
+        # Before the first look, so that no change after it is missed.
+        reload = process.ReloadRequest(lambda: load(sources, looks_for_files=True))
         with process.signals_taken(reload) as stop:
+            loaded = reload.read()
+            warnings = [str(warning) for warning in loaded.warnings()]
             try:
-                process.serve(settings, stop, _announce, reload)
+                process.serve(loaded.settings(), stop, _announce, reload, warnings)
             except process.StoppedWhileOpeningError:
                 # The end of the interpreter would wait for the thread that opens the store, or abort in it.
                 os._exit(0)

@@ -75,7 +75,8 @@ class Reloader:
         """Takes what can change while the server runs; logs each change, or why nothing changes."""
         before = values_of(self.settings)
         try:
-            found = values_of(read().settings())
+            loaded = read()
+            found = values_of(loaded.settings())
             changed = [key for key in SETTINGS if found[key] != before[key]]
             taken = [key for key in changed if SETTINGS[key].is_reloadable]
             after = {**before, **{key: found[key] for key in taken}}
@@ -94,6 +95,8 @@ class Reloader:
             _LOG.exception("not reloaded: a fault of the server")
             _log_nothing_reloaded()
             return
+        for warning in loaded.warnings():
+            _LOG.warning("%s", warning)
         _log_changes(before, found, changed)
 
     def _apply(self, settings: ServeSettings) -> None:

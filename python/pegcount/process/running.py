@@ -45,18 +45,21 @@ def serve(
     stop: threading.Event,
     announce: Callable[[str], None],
     reload: ReloadRequest | None = None,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Serves until `stop` is set; announces each address once it answers reports there, that of metrics last.
 
     The addresses answer before that, while the store opens: health checks, and everything else with
     SERVER_STARTING. A server that is told to stop answers for `stop_delay_seconds` more, or until `stop` is
-    set a second time. It reads its settings again when `reload` is asked for; None: never. Raises
-    PegcountError if a setting cannot be used, the data directory cannot be opened, or the server fails; and
-    StoppedWhileOpeningError if `stop` is set before the store is open: the process then has to end at once.
+    set a second time. It reads its settings again when `reload` is asked for; None: never. Its log
+    begins with `warnings`. Raises PegcountError if a setting cannot be used, the data directory cannot be
+    opened, or the server fails; and StoppedWhileOpeningError if `stop` is set before the store is open: the
+    process then has to end at once.
     """
     live = LiveConfig(settings.config)
     with (
         logs.opened(settings.log) as log,
+        _warned(warnings),
         traced(settings) as tracers,
         _metrics_at(settings.metrics_listen, log) as (metrics, metrics_url),
         _running(settings, live, stop, metrics, (log.calls, *tracers)) as server,
@@ -70,6 +73,14 @@ def serve(
         freed_memory = FreedMemory(settings.config, process_memory())
         _wait(server, stop, inf, reloader.look, lambda: freed_memory.look(monotonic()))
         _stop(server, stop, reloader.settings)
+
+
+@contextmanager
+def _warned(warnings: Sequence[str]) -> Iterator[None]:
+    """Logs warnings of the settings, also those of a server that fails to start afterwards."""
+    for warning in warnings:
+        _LOG.warning("%s", warning)
+    yield
 
 
 def _stop(server: ListeningServer, stop: threading.Event, settings: ServeSettings) -> None:

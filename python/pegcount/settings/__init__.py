@@ -11,6 +11,7 @@ from pegcount.settings.serve_settings import (
 )
 from pegcount.settings.setting import RELOADABLE_FIELDS, SETTINGS, Kind, Setting, Value
 from pegcount.settings.shown import ShownAs, shown, toml_value, value_text
+from pegcount.settings.unknown_variables import unknown_variables
 
 __all__ = [
     "RELOADABLE_FIELDS",
@@ -35,6 +36,7 @@ __all__ = [
     "settings_of",
     "shown",
     "toml_value",
+    "unknown_variables",
     "value_text",
     "values_of",
 ]

@@ -8,9 +8,11 @@ from typing import Any
 from pegcount.config import Config, Tuning
 from pegcount.settings.contradictions import contradictions, without_effect
 from pegcount.settings.given import Found, Given, of_environment, of_file, of_flags
+from pegcount.settings.named_files import unusable_files
 from pegcount.settings.origin import BY_DEFAULT, Origin, Problem, SettingsError
 from pegcount.settings.serve_settings import LogFormat, LogSettings, ServeSettings, TlsPaths
 from pegcount.settings.setting import CONFIG, FILE_VARIABLE, SETTINGS, TUNING, Value, default_values
+from pegcount.settings.unknown_variables import unknown_variables
 from pegcount.settings.values import WrongValueError, checked
 
 
@@ -40,6 +42,8 @@ class Loaded:
 
     values: Mapping[str, Value]
     origins: Mapping[str, Origin]
+    unknown: Sequence[Problem] = ()
+    """Environment variables that nothing reads, although a setting seems to be meant."""
 
     def settings(self) -> ServeSettings:
         """Returns the settings of a server; raises SettingsError without a data directory."""
@@ -48,13 +52,20 @@ class Loaded:
             raise SettingsError([Problem("", text)])
         return settings_of(self.values)
 
+    def is_changed(self, key: str) -> bool:
+        """Returns whether the value of a key is not its default."""
+        return self.values[key] != SETTINGS[key].default
+
     def warnings(self) -> tuple[Problem, ...]:
-        """Returns the settings that are given and have no effect."""
-        return tuple(without_effect(self.values, self.origins))
+        """Returns the settings that are given and have no effect, and variables that no setting has."""
+        return (*without_effect(self.values, self.origins), *self.unknown)
 
 
-def load(sources: Sources) -> Loaded:
-    """Returns the settings of all sources; raises SettingsError with everything that is wrong with them."""
+def load(sources: Sources, *, looks_for_files: bool = False) -> Loaded:
+    """Returns the settings of all sources; raises SettingsError with everything that is wrong with them.
+
+    With `looks_for_files`, also with the files that they name and this process cannot use.
+    """
     found: list[Found] = []
     if (path := sources.file_path()) is not None:
         found += of_file(path)
@@ -66,9 +77,11 @@ def load(sources: Sources) -> Loaded:
     # What contradicts the default of a setting may go with the value that is meant.
     wrong = {key for problem in problems for key in problem.keys}
     problems += [each for each in contradictions(values, origins) if not wrong.intersection(each.keys)]
+    if looks_for_files:
+        problems += [each for each in unusable_files(values, origins) if not wrong.intersection(each.keys)]
     if problems:
         raise SettingsError(problems)
-    return Loaded(values, origins)
+    return Loaded(values, origins, tuple(unknown_variables(sources.environment or {})))
 
 
 def _taken(found: Iterable[Found], values: dict[str, Value], origins: dict[str, Origin]) -> Iterable[Problem]:

@@ -36,8 +36,10 @@ setting stops the start, and one error names all of them, with file and line, va
     $ pegcount config show --config FILE --changed      # those that differ from the default
     $ pegcount config show --config FILE --format toml  # or json
 
-`pegcount config show` takes the flags and variables of `pegcount serve`. Keys, tokens and secrets stand in
-files of their own, of which it shows the paths.
+`pegcount config check` also looks for the files that the settings name: run it as the user of the server, and
+where it runs. `pegcount config show` takes the flags and variables of `pegcount serve`. Keys, tokens and
+secrets stand in files of their own, of which it shows the paths. Both, and the log of a server that starts,
+warn of a variable whose name is near that of a setting, such as `PEGCOUNT_LISTN`.
 
 ## Changes while the server runs
 

@@ -19,7 +19,7 @@ class ShownAs(StrEnum):
 
 def shown(loaded: Loaded, form: ShownAs, *, only_changed: bool) -> str:
     """Returns settings as a text; with `only_changed`, those whose value is not the default."""
-    keys = [key for key in SETTINGS if not only_changed or loaded.values[key] != SETTINGS[key].default]
+    keys = [key for key in SETTINGS if not only_changed or loaded.is_changed(key)]
     if form is ShownAs.JSON:
         return json.dumps({key: _as_json(loaded, key) for key in keys}, indent=2)
     return _table(loaded, keys) if form is ShownAs.TABLE else "\n".join(_toml(loaded, keys))
