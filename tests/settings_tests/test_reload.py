@@ -198,6 +198,17 @@ def serving(file: Path, log: Path) -> Iterator["subprocess.Popen[str]"]:
             assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize(("command", "is_alive"), [("serve", True), ("report", False)])
+def test_sighup_before_its_handler_does_not_end_a_server(command: str, is_alive: bool) -> None:
+    """As service managers may send it while the process still imports; other commands end with it."""
+    code = (
+        f"import os, signal, sys; sys.argv[1:] = ['{command}']; import pegcount.cli;"
+        " os.kill(os.getpid(), signal.SIGHUP)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert ended.returncode == (0 if is_alive else -signal.SIGHUP)
+
+
 def test_a_server_reloads_on_sighup(tmp_path: Path) -> None:
     text = 'data = "data"\ncreate = true\nmetrics_listen = "none"\n'
     file, log = written(tmp_path, text), tmp_path / "log"

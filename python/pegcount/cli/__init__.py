@@ -1,12 +1,19 @@
 """The command line: one module per command of `pegcount`."""
 
 import os
+import signal
+import sys
 
 import typer
 
 # gRPC reads it when it is imported. Its own log has a line per refused connection, and one when the server
 # stops listening.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+# Until a server has its handler of SIGHUP, the signal would end it, and the imports take a while. The file of
+# settings is read after the handler is there, so nothing is missed.
+if sys.argv[1:2] == ["serve"]:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 from pegcount.cli.audit import audit
 from pegcount.cli.backup import backup
