@@ -81,7 +81,18 @@ MAY_IMPORT = {
     "export": {"core", "v1"},
     "server": SHARED
     | {"auth", "request", "calendar", "store", "core", "host_port", "response", "v1", "version"},
-    "metrics": {"core", "counters", "errors", "host_port", "model", "server", "store", "v1", "version", "zone"},
+    "metrics": {
+        "core",
+        "counters",
+        "errors",
+        "host_port",
+        "model",
+        "server",
+        "store",
+        "v1",
+        "version",
+        "zone",
+    },
     "process": {"auth", "config", "errors", "settings", "store", "server"}
     | {"logs", "metrics", "tracing", "version"},
     "tracing": {"backlog", "errors", "server", "version"},

@@ -100,6 +100,19 @@ def test_check_says_what_is_wrong_and_what_has_no_effect(
     assert capsys.readouterr().err == "pegcount: cannot read missing.toml: No such file or directory\n"
 
 
+def test_check_reads_the_files_that_settings_name(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    tokens, certificate = file.parent / "tokens.toml", file.parent / "c.pem"
+    tokens.write_text("[[isuer]]\n")
+    certificate.touch()
+    file.write_text('token_config = "tokens.toml"\n[tls]\ncertificate = "c.pem"\nkey = "c.pem"\n')
+    assert run(monkeypatch, "config", "check", str(file)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"pegcount: 2 problems with the settings:\n  {certificate} has no")
+    assert f"  {tokens}: unknown key 'isuer'" in error
+
+
 def test_check_and_show_name_a_variable_that_no_setting_has(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

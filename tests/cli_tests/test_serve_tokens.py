@@ -19,7 +19,8 @@ def refusal(directory: Path, *options: str) -> str:
 
 
 def test_a_missing_configuration(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"pegcount: {tmp_path}/tokens.toml: No such file or directory\n"
+    path = tmp_path / "tokens.toml"
+    assert refusal(tmp_path) == f"pegcount: --token-config: cannot read {path}: No such file or directory\n"
 
 
 def test_a_wrong_key_of_the_configuration(tmp_path: Path) -> None:

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
+from pegcount import process
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.serve_options import reads_settings
-from pegcount.settings import SETTINGS, Problem, ShownAs, Sources, load, shown, unknown_variables
+from pegcount.settings import (
+    SETTINGS,
+    Problem,
+    SettingsError,
+    ShownAs,
+    Sources,
+    load,
+    shown,
+    unknown_variables,
+)
 
 config_app = typer.Typer(no_args_is_help=True, help="Show and check the settings of a server.")
 
@@ -43,6 +53,8 @@ def check(file: File) -> None:
     """
     with errors_as_exit_status():
         loaded = load(Sources(file), looks_for_files=True)
+        if problems := [Problem("", text) for text in process.unusable_inputs(loaded)]:
+            raise SettingsError(problems)
         _warn([*loaded.warnings(), *unknown_variables(os.environ)])
         typer.echo(f"{file}: can be used")
 

@@ -3,6 +3,7 @@
 from pegcount.process.opening import StoppedWhileOpeningError
 from pegcount.process.reloading import ReloadRequest
 from pegcount.process.running import ServerFailedError, serve
+from pegcount.process.serve_inputs import unusable_inputs
 from pegcount.process.signals import signals_taken
 from pegcount.process.stop_request import StopRequest
 
@@ -13,4 +14,5 @@ __all__ = [
     "StoppedWhileOpeningError",
     "serve",
     "signals_taken",
+    "unusable_inputs",
 ]

@@ -1,8 +1,11 @@
 """The files that a server reads before it starts."""
 
+from collections.abc import Iterator
+
 from pegcount.auth import Tokens, read_token_config
-from pegcount.server import TlsFiles
-from pegcount.settings import ServeSettings, TlsPaths
+from pegcount.errors import PegcountError
+from pegcount.server import TlsFiles, require_usable
+from pegcount.settings import Loaded, ServeSettings, TlsPaths, settings_of
 
 
 def tls_files(paths: TlsPaths) -> TlsFiles | None:
@@ -17,3 +20,17 @@ def tokens(settings: ServeSettings) -> Tokens | None:
     if settings.token_config is None:
         return None
     return Tokens(read_token_config(settings.token_config, settings.config), settings.config)
+
+
+def unusable_inputs(loaded: Loaded) -> Iterator[str]:
+    """Yields why a server with these settings, which may lack the directory, would not start."""
+    settings = settings_of({**loaded.values, "data": loaded.values["data"] or "."})
+    try:
+        if (files := tls_files(settings.tls)) is not None:
+            require_usable(files)
+    except PegcountError as error:
+        yield str(error)
+    try:
+        tokens(settings)
+    except PegcountError as error:
+        yield str(error)

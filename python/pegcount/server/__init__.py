@@ -2,7 +2,7 @@
 
 from pegcount.server.app import ListeningServer, ListenOptions, RunningServer, now_us
 from pegcount.server.authentication import Authentication
-from pegcount.server.certificate_files import TlsFiles
+from pegcount.server.certificate_files import TlsFiles, require_usable
 from pegcount.server.listening import require_safe
 from pegcount.server.observed_call import UNKNOWN_METHOD, CallKind, CallObserver, ObservedCall
 from pegcount.server.server_state import LaneLoad, MethodCalls, ServerState
@@ -27,4 +27,5 @@ __all__ = [
     "now_us",
     "outcome_of",
     "require_safe",
+    "require_usable",
 ]

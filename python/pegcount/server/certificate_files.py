@@ -81,6 +81,11 @@ def load(files: TlsFiles) -> TlsMaterial:
         raise TlsFileError(f"cannot use {files.certificate} and {files.key}: {error}") from error
 
 
+def require_usable(files: TlsFiles) -> None:
+    """Raises TlsFileError if a server could not use the files."""
+    load(files)
+
+
 def _load(files: TlsFiles) -> TlsMaterial:
     chain = _certificates(files.certificate)
     key = _private_key(files.key)
