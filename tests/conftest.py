@@ -1,6 +1,8 @@
 """Gives every test of a run one seed, and prints it; keeps servers off the default port of metrics."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 import seeds
@@ -19,6 +21,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Seeds the hypothesis tests that have no seed of their own, before the plugin reads its option."""
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(seeds.SEED)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """Gives signals their handlers back: programs that a later test starts would ignore what is ignored."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    yield
+    for each, handler in before.items():
+        if signal.getsignal(each) is not handler:
+            signal.signal(each, handler)
 
 
 def pytest_report_header() -> str:

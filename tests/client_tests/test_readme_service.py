@@ -63,9 +63,12 @@ def running(reporter: Reporter, address: str) -> Iterator[subprocess.Popen[str]]
         assert process.stdout is not None
         reader = Thread(target=reporter.printed.extend, args=[process.stdout], daemon=True)
         reader.start()
-        yield process
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        finally:
+            process.kill()
         reader.join(20)
 
 
