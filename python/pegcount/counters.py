@@ -54,7 +54,7 @@ class StoreCounters:
     scanned_rows: int = 0
     """Rows that scans of reports have read, those of rollups, and those to build rollups, included.
 
-    A search for a single record is no scan here."""
+    Searches for a single record do not count as scans."""
     result_cells: int = 0
     """Cells (bins times groups) of the results of these scans."""
     rollup_hits: int = 0

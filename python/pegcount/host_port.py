@@ -15,7 +15,7 @@ class HostPortError(ValueError):
 def host_and_port(address: str) -> tuple[str, int]:
     """Returns the host, with the brackets of an IPv6 address, and the port; an empty host is all addresses.
 
-    Raises HostPortError, also for what others would take otherwise, such as gRPC port 99999 as 34463.
+    Raises HostPortError, also for a port that gRPC would accept and change: it takes 99999 as 34463.
     """
     host, colon, port = address.rpartition(":")
     if not (colon and _PORT.fullmatch(port) and int(port) <= _PORT_MAX):

@@ -185,7 +185,7 @@ def _number(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    """Returns a text; an integer is one too, as some issuers number what others name.
+    """Returns a text. Accepts an integer as one, because some issuers write ids as numbers.
 
     Raises ValueError for anything else.
     """
