@@ -22,13 +22,13 @@ const PLAIN_TEXTS: [&str; 7] = [
 ];
 
 /// Texts that are decimal numbers and are stored as integers.
-const PRICES: [&str; 1] = ["customer_price"];
+const PRICES: [&str; 2] = ["customer_price", "vendor_price"];
 
 /// Whole numbers of a closed set, from 1.
 const CLASSES: [&str; 1] = ["part_class"];
 
 /// Messages that the core writes field by field, without building a message first.
-const HAND_WRITTEN: [&str; 9] = [
+const HAND_WRITTEN: [&str; 13] = [
     "ActiveSessionRow",
     "QueryActiveSessionsResponse",
     "QueryOriginationQualityResponse",
@@ -38,13 +38,17 @@ const HAND_WRITTEN: [&str; 9] = [
     "QueryFolderStatsResponse",
     "FolderStatsRow",
     "FolderAgentStats",
+    "QueryTrafficResponse",
+    "TrafficColumn",
+    "TrafficGroup",
+    "TrafficKey",
 ];
 
 fn main() -> Result<()> {
     identify_build()?;
     let proto = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
-    let files = protox::compile(["pegcount/v1/reports.proto", "pegcount/v1/records.proto"], [&proto])?;
+    let files = protox::compile(["pegcount/v1/traffic.proto", "pegcount/v1/records.proto"], [&proto])?;
     let pool = DescriptorPool::from_file_descriptor_set(files.clone())?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("record_fields.rs"), record_fields(&pool)?)?;

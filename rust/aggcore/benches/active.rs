@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use aggcore::testing::{QueryActiveSessionsResponse, Unlimited};
 use aggcore::{
-    ActiveOptions, CancelToken, Measure, OrderTerm, Partials, Predicate, Scan, ScanResources, Store, UtcOffsets,
+    ActiveOptions, CancelToken, Key, Measure, OrderTerm, Partials, Predicate, Scan, ScanResources, Store, UtcOffsets,
     build_active_response,
 };
 use common::{OwnedRecord, batch};
@@ -82,7 +82,7 @@ fn scan(store: &Store, keys: &[String]) -> Partials {
     let scan = Scan {
         edges: None,
         predicates: &predicates,
-        keys,
+        keys: &Key::columns(keys),
         measure,
         deck: None,
         cell_count_max: 1_000_000,

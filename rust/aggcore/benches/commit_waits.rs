@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aggcore::testing::{ColumnarBatch, FIELDS};
-use aggcore::{CancelToken, Measure, Predicate, Scan, Store};
+use aggcore::{CancelToken, Key, Measure, Predicate, Scan, Store};
 use common::{OwnedRecord, batch};
 
 const SESSIONS: u64 = 500_000;
@@ -96,7 +96,7 @@ fn repeat(store: &Store, report: &Report, ended: &AtomicBool, count: &AtomicUsiz
         let scan = Scan {
             edges: None,
             predicates: &predicates,
-            keys: &report.keys,
+            keys: &Key::columns(&report.keys),
             measure: Measure::Elapsed { as_of_us: RECEIVED_US },
             deck: None,
             cell_count_max: 1_000_000,

@@ -12,7 +12,7 @@ mod sums;
 use std::hint::black_box;
 
 use aggcore::testing::{QueryOriginationQualityResponse, RecordSlice};
-use aggcore::{Partials, Predicate, RowSet};
+use aggcore::{Key, Partials, Predicate, RowSet};
 use day::predicates::{MASKING, PredicateCase, predicate_case};
 use day::{Call, Day, work};
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
@@ -49,7 +49,7 @@ fn filter((slice, case): (RecordSlice<'static>, PredicateCase)) {
 
 #[library_benchmark(setup = slice_and_keys, teardown = check_groups)]
 #[bench::folder_and_agent()]
-fn group((slice, edges, keys): (RecordSlice<'static>, Vec<i64>, Vec<String>)) -> Partials {
+fn group((slice, edges, keys): (RecordSlice<'static>, Vec<i64>, Vec<Key>)) -> Partials {
     work::slice_partials(black_box(&slice), &edges, &[], &keys)
 }
 
@@ -79,7 +79,7 @@ fn slice_and_case(name: &str) -> (RecordSlice<'static>, PredicateCase) {
     (slice, case)
 }
 
-fn slice_and_keys() -> (RecordSlice<'static>, Vec<i64>, Vec<String>) {
+fn slice_and_keys() -> (RecordSlice<'static>, Vec<i64>, Vec<Key>) {
     (slice(), work::day_edges(), work::folder_and_agent())
 }
 

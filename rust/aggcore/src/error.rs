@@ -47,6 +47,17 @@ pub enum Error {
         /// Most subtotals that an answer may have.
         allowed: usize,
     },
+    /// An answer has more values than the limit allows.
+    #[error(
+        "the answer has {asked} values (bins times groups times metrics); {allowed} are allowed (value_count_max); ask for \
+         fewer bins, groups or metrics"
+    )]
+    ValueLimit {
+        /// Values of the answer.
+        asked: usize,
+        /// Most values that an answer may have.
+        allowed: usize,
+    },
     /// An answer has more bytes than the limit allows.
     #[error("the answer has more than {allowed} bytes; ask for fewer rows, fields or bins")]
     AnswerTooLarge {
@@ -91,6 +102,10 @@ pub enum Error {
     /// Partial aggregates that no scan returns: a mistake of the store that made them.
     #[error("the partial aggregates are invalid: {0}")]
     InvalidPartials(String),
+    /// The bytes of an answer are not blocks of columns, or lack columns that were asked for; or columns were to be written
+    /// that have other rows or types than their block says.
+    #[error("the block is invalid: {0}")]
+    MalformedBlock(String),
     /// The content of a file or blob differs from what was written: corruption.
     #[error("{file}: {problem}")]
     Damaged {

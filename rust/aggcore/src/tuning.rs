@@ -52,8 +52,10 @@ pub struct Tuning {
     pub helper_niceness: i32,
     /// Bytes of the versions and parts of one record from which more of them are rejected.
     pub record_versions_bytes_max: usize,
-    /// Bytes of all rollups of the store; beyond, scans read the rows of segments.
+    /// Bytes of all rollups of the four reports; beyond, scans read the rows of segments.
     pub rollup_bytes_max: usize,
+    /// Bytes of all rollups of traffic scans; beyond, those go that were used least recently.
+    pub traffic_rollup_bytes_max: usize,
     /// Rows of a segment per row of a rollup from which the rollup is stored.
     pub rollup_rows_per_row_min: usize,
     /// Maximum cells of the scan that builds a rollup; with more, scans read the rows of the segment.
@@ -111,6 +113,7 @@ impl Default for Tuning {
             helper_niceness: 15,
             record_versions_bytes_max: 512 << 10,
             rollup_bytes_max: 512 << 20,
+            traffic_rollup_bytes_max: 256 << 20,
             rollup_rows_per_row_min: 8,
             rollup_cell_count_max: 1 << 20,
             locked_scan_value_count_max: 1 << 25,

@@ -5,7 +5,7 @@
 mod common;
 
 use aggcore::testing::ABSENT;
-use aggcore::{CancelToken, Measure, Partials, Predicate, Scan, Store, TextMatch};
+use aggcore::{CancelToken, Key, Measure, Partials, Predicate, Scan, Store, TextMatch};
 use common::{OwnedRecord, batch};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -14,7 +14,7 @@ fn partials(store: &Store, predicates: &[Predicate], keys: &[String], measure: M
     let scan = Scan {
         edges: None,
         predicates,
-        keys,
+        keys: &Key::columns(keys),
         measure,
         deck: None,
         cell_count_max: 100,

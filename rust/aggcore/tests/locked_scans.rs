@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use aggcore::{CancelToken, Measure, MemoryLimits, Scan, Store, Tuning};
+use aggcore::{CancelToken, Key, Measure, MemoryLimits, Scan, Store, Tuning};
 use common::{OwnedRecord, batch};
 
 const SCANNING_THREADS: usize = 4;
@@ -60,7 +60,7 @@ fn group_count(store: &Store) -> usize {
     let scan = Scan {
         edges: None,
         predicates: &[],
-        keys: &["app_id".to_owned()],
+        keys: &Key::columns(&["app_id"]),
         measure: Measure::Sessions,
         deck: None,
         cell_count_max: 1_000_000,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aggcore::{
-    CancelToken, Error, ManifestEntry, Measure, MemoryLimits, Partials, Predicate, Result, RowSet, Scan, Store, Tuning,
+    CancelToken, Error, Key, ManifestEntry, Measure, MemoryLimits, Partials, Predicate, Result, RowSet, Scan, Store, Tuning,
 };
 use common::{OwnedRecord, batch};
 
@@ -86,7 +86,7 @@ fn count(store: &Store, day: i64, predicates: &[Predicate], keys: &[String]) -> 
     let scan = Scan {
         edges: Some(&[day * DAY_US, (day + 1) * DAY_US]),
         predicates,
-        keys,
+        keys: &Key::columns(keys),
         measure: Measure::Calls,
         deck: None,
         cell_count_max: 1_000_000,

@@ -9,7 +9,7 @@ mod common;
 use std::sync::Arc;
 
 use aggcore::testing::{Memtable, Plan, RecordSlice, RowMetadata, Scanner, SliceColumns};
-use aggcore::{CancelToken, Error, Measure, Partials, Result, RowSet, Scan, ScanResources};
+use aggcore::{CancelToken, Error, Key, Measure, Partials, Result, RowSet, Scan, ScanResources};
 use common::{OwnedRecord, batch, cells, distinct_records};
 use proptest::prelude::*;
 
@@ -63,7 +63,7 @@ proptest! {
         size in 1usize..40, turns in any::<u64>(), elapsed in any::<bool>(),
     ) {
         let keys = if shared > 0 { KEYS[..shared].to_vec() } else { keys };
-        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let keys = Key::columns(&keys);
         let (first, second) = records.split_at(records.len() / 2);
         let (tables, cancel) = ([memtable_of(first), memtable_of(second)], CancelToken::with_limit(None));
         let (edges, resources) = ([0, DAY_US, 3 * DAY_US], ScanResources::default());

@@ -8,7 +8,7 @@ mod predicate_pairs;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aggcore::testing::{ABSENT, ColumnKind, field};
-use aggcore::{CancelToken, CodeDeck, CodeDeckEntry, Error, Measure, Partials, Predicate, Scan, Store};
+use aggcore::{CancelToken, CodeDeck, CodeDeckEntry, Error, Key, Measure, Partials, Predicate, Scan, Store};
 use common::{OwnedRecord, batch, distinct_records};
 use predicate_pairs::{PAIR_COUNT, duration_ms, ints, predicate_pairs, text_pairs, texts};
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn partials(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys
         .partials(&Scan {
             edges,
             predicates,
-            keys,
+            keys: &Key::columns(keys),
             measure,
             deck: None,
             cell_count_max: 1_000,
@@ -117,21 +117,10 @@ fn wide_records(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
     })
 }
 
-/// A store with records in segments, in an immutable memtable and in the memtables that take new records.
-///
-/// New versions with the same values replace half of the flushed records, which leaves tombstones in the
-/// segments.
+/// A store with records in segments and memtables; see [`common::apply_in_parts`].
 fn store_of_segments_and_memtables(directory: &std::path::Path, records: &[OwnedRecord]) -> Store {
-    let (flushed, rest) = records.split_at(records.len() / 3);
-    let (immutable, active) = rest.split_at(rest.len() / 2);
-    let store = store_of(flushed);
-    let flush = store.begin_flush(false);
-    store.install(store.write_flush(directory, 1, 7, &flush).unwrap());
-    store.apply(&batch(immutable), 0);
-    drop(store.begin_flush(false));
-    store.apply(&batch(active), 0);
-    let again: Vec<OwnedRecord> = flushed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
-    store.apply(&batch(&again), 0);
+    let store = Store::default();
+    common::apply_in_parts(&store, directory, records);
     store
 }
 
@@ -180,7 +169,7 @@ proptest! {
         let cancel = CancelToken::with_limit(None);
         let limited = |cell_count_max| {
             let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
-            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, memory: &store.resources().memory.begin_query(), resources: store.resources() })
+            store.partials(&Scan { edges, predicates: &[], keys: &Key::columns(&keys), measure, deck: None, cell_count_max, cancel: &cancel, memory: &store.resources().memory.begin_query(), resources: store.resources() })
         };
         prop_assert!(limited(expected.len()).is_ok());
         if let Some(allowed) = expected.len().checked_sub(1) {
@@ -393,7 +382,7 @@ fn elapsed_time_is_floored_per_session_and_never_negative() {
 #[test]
 fn a_scan_fails_beyond_its_cell_limit() {
     let records: Vec<OwnedRecord> = (0..5).map(|n| OwnedRecord::new(&format!("s{n}"), n).with("app_id", n)).collect();
-    let (store, cancel, keys) = (store_of(&records), CancelToken::with_limit(None), ["app_id".to_owned()]);
+    let (store, cancel, keys) = (store_of(&records), CancelToken::with_limit(None), Key::columns(&["app_id"]));
     let memory = store.resources().memory.begin_query();
     let scan = |cell_count_max| Scan {
         edges: None,
@@ -447,7 +436,7 @@ fn a_code_deck_replaces_the_destination_names_of_the_records() {
     let store = store_of(&[call("a", "+1202"), call("b", "1203"), call("c", "44"), call("d", "")]);
     let codes = [("1", "one"), ("1202", "capital"), ("12", "one")];
     let deck: CodeDeck = codes.iter().map(|(code, name)| CodeDeckEntry { code, name, country: "" }).collect();
-    let (cancel, keys) = (CancelToken::with_limit(None), ["term_rates_code_name".to_owned()]);
+    let (cancel, keys) = (CancelToken::with_limit(None), Key::columns(&["term_rates_code_name"]));
     let scan = Scan {
         edges: None,
         predicates: &[],

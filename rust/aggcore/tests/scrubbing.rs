@@ -9,8 +9,9 @@ use std::path::Path;
 
 use aggcore::testing::{ABSENT, encode_record};
 use aggcore::{
-    BatchLimits, BatchOutcome, CancelToken, CommitLimits, Error, JournaledStore, KeyValues, ManifestEntry, Measure, MemoryLimits,
-    Partials, PartyDigest, RowSet, Scan, Scrubbing, SegmentEdit, Store, Tuning, canonical_party, journal, party_digest,
+    BatchLimits, BatchOutcome, CancelToken, CommitLimits, Error, JournaledStore, Key, KeyValues, ManifestEntry, Measure,
+    MemoryLimits, Partials, PartyDigest, RowSet, Scan, Scrubbing, SegmentEdit, Store, Tuning, canonical_party, journal,
+    party_digest,
 };
 use common::{OwnedRecord, record};
 use proptest::prelude::*;
@@ -214,11 +215,11 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
 
 /// Returns a line per record with these columns, sorted.
 fn visible(store: &Store, names: &[&str]) -> Vec<Vec<String>> {
-    let (cancel, keys) = (CancelToken::with_limit(None), names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+    let cancel = CancelToken::with_limit(None);
     let scan = Scan {
         edges: None,
         predicates: &[],
-        keys: &keys,
+        keys: &Key::columns(names),
         measure: Measure::Calls,
         deck: None,
         cell_count_max: 10_000,

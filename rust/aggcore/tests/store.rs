@@ -5,7 +5,7 @@
 mod common;
 
 use aggcore::{
-    BatchOutcome, CancelToken, ManifestEntry, Measure, MemoryLimits, Partials, Predicate, RowSet, Scan, SegmentEdit, Store,
+    BatchOutcome, CancelToken, Key, ManifestEntry, Measure, MemoryLimits, Partials, Predicate, RowSet, Scan, SegmentEdit, Store,
     Tuning,
 };
 use common::{OwnedRecord, batch, record};
@@ -17,11 +17,10 @@ const DAY_US: i64 = 86_400_000_000;
 fn visible(store: &Store) -> Vec<String> {
     let cancel = CancelToken::with_limit(None);
     let names = ["session_id", "setup_time", "answer_time", "end_time", "kind", "app_id", "folder", "term_dst_party_id"];
-    let keys = names.map(str::to_owned);
     let scan = Scan {
         edges: None,
         predicates: &[],
-        keys: &keys,
+        keys: &Key::columns(&names),
         measure: Measure::Calls,
         deck: None,
         cell_count_max: 10_000,

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
 
 use aggcore::testing::{CompiledPredicate, Plan, RecordSlice, Scanner, Selection, Selector, SliceColumns};
-use aggcore::{CancelToken, Measure, Partials, Predicate, QueryMemory, Scan, ScanResources, Sums, Tuning};
+use aggcore::{CancelToken, Key, Measure, Partials, Predicate, QueryMemory, Scan, ScanResources, Sums, Tuning};
 
 use super::{Call, DAY_US, Day, FROM_US};
 
@@ -26,13 +26,13 @@ pub fn odd_edges() -> Vec<i64> {
 }
 
 /// Returns the columns that folder statistics group by.
-pub fn folder_and_agent() -> Vec<String> {
-    ["folder", "agent_id"].map(str::to_owned).to_vec()
+pub fn folder_and_agent() -> Vec<Key> {
+    Key::columns(&["folder", "agent_id"])
 }
 
 /// Returns a scan that adds up calls.
 pub fn scan_of_calls<'a>(
-    edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken, memory: &'a Arc<QueryMemory>,
+    edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [Key], cancel: &'a CancelToken, memory: &'a Arc<QueryMemory>,
     resources: &'a ScanResources,
 ) -> Scan<'a> {
     Scan {
@@ -49,7 +49,7 @@ pub fn scan_of_calls<'a>(
 }
 
 /// Scans a slice on one thread.
-pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
+pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[Key]) -> Partials {
     // Shared by all runs, as the scans of a store share them.
     static RESOURCES: LazyLock<ScanResources> = LazyLock::new(ScanResources::default);
     let cancel = CancelToken::with_limit(None);
@@ -61,7 +61,7 @@ pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Pred
 }
 
 /// Scans the store, which answers from the rollups of its segment.
-pub fn store_partials(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
+pub fn store_partials(day: &Day, edges: &[i64], keys: &[Key]) -> Partials {
     let cancel = CancelToken::with_limit(None);
     let memory = day.store.resources().memory.begin_query();
     day.store.partials(&scan_of_calls(edges, &[], keys, &cancel, &memory, day.store.resources())).unwrap()

@@ -4,6 +4,8 @@
 
 #[path = "../../tests/bytes/allocations.rs"]
 mod allocations;
+#[path = "../../tests/bytes/blocks.rs"]
+mod blocks;
 #[path = "../../tests/bytes/cases.rs"]
 mod cases;
 #[path = "../../tests/bytes/code_decks.rs"]

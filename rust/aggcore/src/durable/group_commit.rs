@@ -21,7 +21,6 @@ use super::commit_counters::{CommitCounters, CommitCounts};
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
-use super::source_counters::{SourceCounters, SourceCounts};
 use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
@@ -32,7 +31,7 @@ use crate::record::deletion::DeletionRules;
 use crate::record::new_record::NewRecordRules;
 use crate::record::scrubbing::Scrubbing;
 use crate::storage::segment::ManifestEntry;
-use crate::storage::{BatchOutcome, Flush, Store};
+use crate::storage::{BatchOutcome, Flush, SourceCounters, SourceCounts, Store};
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 use crate::wire::{self, BatchLimits};
@@ -199,7 +198,8 @@ impl JournaledStore {
     /// As [`JournaledStore::wait`].
     pub fn wait_for_response_head(&self, pending: &PendingCommit, cancel: &CancelToken) -> Result<Vec<u8>> {
         let BatchOutcome { accepted, replaced, duplicates, outranked, suspected_reuse } = self.wait(pending, cancel)?;
-        let counts = [accepted, replaced, duplicates, outranked, suspected_reuse];
+        let dropped_alert_times = pending.batch.rejected.dropped_alert_time_count();
+        let counts = [accepted, replaced, duplicates, outranked, suspected_reuse, dropped_alert_times];
         Ok(wire::encode_response_head(pending.batch.batch_id.as_deref(), counts))
     }
 
@@ -476,6 +476,7 @@ impl Drop for CommitInProgress<'_> {
 }
 
 mod correction;
+mod moving;
 mod submission;
 
 #[cfg(test)]

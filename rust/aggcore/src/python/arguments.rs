@@ -7,14 +7,15 @@ use pyo3::types::PyDict;
 use pyo3::{buffer::PyBuffer, prelude::*, pybacked::PyBackedStr};
 
 use super::code_deck::CodeDeck;
+use super::traffic::KeyArgument;
 use crate::durable::group_commit::CommitLimits;
 use crate::durable::required_files::{ContentStatus, FileStatus, RequiredFile};
 use crate::error::Error;
 use crate::memory::{MemoryLimits, QueryMemory};
 use crate::record::masked::masked;
 use crate::response::OrderTerm;
-use crate::scan::predicate::{Network, Predicate, TextMatch};
-use crate::scan::{Measure, Scan, ScanResources, range_of};
+use crate::scan::predicate::{KeyValue, Network, Predicate, TextMatch};
+use crate::scan::{Key, Measure, Scan, ScanResources, range_of};
 use crate::time_text::UtcOffsets;
 use crate::tuning::Tuning;
 use crate::wire::BatchLimits;
@@ -35,6 +36,27 @@ pub enum PredicateArgument {
     TextMatch { column: String, how: String, text: String },
     InNetwork { column: String, network: String },
     OneOfPairs { column: String, second_column: String, pairs: Vec<(String, Option<String>)> },
+    InGroups { keys: Vec<KeyArgument>, groups: Vec<Vec<Option<KeyValueArgument>>> },
+    AnyOf { conditions: Vec<PredicateArgument> },
+    Not { condition: BoxedPredicate },
+}
+
+/// A condition within another one.
+pub struct BoxedPredicate(Box<PredicateArgument>);
+
+/// A value of a key, which is not absent.
+#[derive(FromPyObject)]
+pub enum KeyValueArgument {
+    Int(i64),
+    Text(String),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for BoxedPredicate {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(Box::new(object.extract()?)))
+    }
 }
 
 /// A `model.OrderTerm`.
@@ -60,7 +82,7 @@ pub struct ScanArgument {
     measure: MeasureArgument,
 }
 
-/// What an estimate reads of a `model.Scan`.
+/// What an estimate reads of a `model.Scan` or a `traffic.TrafficScan`.
 #[derive(FromPyObject)]
 pub struct EstimateArgument<'py> {
     edge_us: Option<Bound<'py, PyAny>>,
@@ -86,7 +108,7 @@ pub struct ZoneArgument {
 pub struct OwnedScan {
     edges: Option<Vec<i64>>,
     predicates: Vec<Predicate>,
-    keys: Vec<String>,
+    keys: Vec<Key>,
     measure: Measure,
 }
 
@@ -118,7 +140,7 @@ impl ScanArgument {
     pub fn resolve(self, py: Python<'_>) -> PyResult<OwnedScan> {
         let edges = self.edge_us.map(|edges| edges.to_vec(py)).transpose()?;
         let (predicates, measure) = (predicates(self.predicates)?, self.measure.try_into()?);
-        Ok(OwnedScan { edges, predicates, keys: self.keys, measure })
+        Ok(OwnedScan { edges, predicates, keys: Key::columns(&self.keys), measure })
     }
 }
 
@@ -135,7 +157,9 @@ impl EstimateArgument<'_> {
     pub fn resolve(&self) -> PyResult<((i64, i64), Vec<Predicate>)> {
         let mut relevant = Vec::new();
         for predicate in &self.predicates {
-            if Predicate::decides_rows_read(&predicate.getattr("column")?.extract::<PyBackedStr>()?) {
+            // Those of several conditions have no column, and decide nothing.
+            let Some(column) = predicate.getattr_opt("column")? else { continue };
+            if Predicate::decides_rows_read(&column.extract::<PyBackedStr>()?) {
                 relevant.push(predicate.extract()?);
             }
         }
@@ -164,7 +188,7 @@ impl OwnedScan {
             predicates: &self.predicates,
             keys: &self.keys,
             measure: self.measure,
-            deck: deck.map(|deck| &deck.0),
+            deck: deck.map(|deck| deck.0.as_ref()),
             cell_count_max,
             cancel: &cancel.0,
             memory,
@@ -221,7 +245,23 @@ impl TryFrom<PredicateArgument> for Predicate {
             }
             PredicateArgument::Present { column, wanted } => Self::Present { column, wanted },
             PredicateArgument::OneOfPairs { column, second_column, pairs } => Self::text_pairs([column, second_column], pairs),
+            PredicateArgument::InGroups { keys, groups } => {
+                let value = |value: Option<KeyValueArgument>| value.map_or(KeyValue::Absent, Into::into);
+                let groups = groups.into_iter().map(|group| group.into_iter().map(value).collect()).collect();
+                Self::InGroups { keys: keys.into_iter().map(Key::try_from).collect::<Result<_, _>>()?, groups }
+            }
+            PredicateArgument::AnyOf { conditions } => Self::AnyOf(predicates(conditions)?),
+            PredicateArgument::Not { condition } => Self::Not(Box::new((*condition.0).try_into()?)),
         })
+    }
+}
+
+impl From<KeyValueArgument> for KeyValue {
+    fn from(value: KeyValueArgument) -> Self {
+        match value {
+            KeyValueArgument::Int(value) => Self::Int(value),
+            KeyValueArgument::Text(text) => Self::Text(text),
+        }
     }
 }
 
@@ -296,6 +336,7 @@ macro_rules! with_tuning_fields {
             memtable_step_row_count,
             task_row_count_max,
             text_garbage_bytes_min,
+            traffic_rollup_bytes_max,
             trial_write_bytes_min,
             watched_directory_count_max,
         )

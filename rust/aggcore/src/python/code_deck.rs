@@ -1,5 +1,7 @@
 //! Code decks: requests in, and the form in which the catalogue stores them in and out.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -8,7 +10,7 @@ use crate::scan::code_deck_request::{self, CodeDeckLimits, EntryFault};
 
 /// A code deck.
 #[pyclass(frozen)]
-pub struct CodeDeck(pub code_deck::CodeDeck);
+pub struct CodeDeck(pub Arc<code_deck::CodeDeck>);
 
 /// A `PutCodeDeckRequest` that was decoded.
 #[pyclass(frozen, get_all)]
@@ -32,7 +34,7 @@ pub struct BadEntry {
 impl CodeDeck {
     #[staticmethod]
     fn from_json(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| code_deck::CodeDeck::from_json(json))?))
+        Ok(Self(Arc::new(py.detach(|| code_deck::CodeDeck::from_json(json))?)))
     }
 
     fn json_piece<'py>(&self, py: Python<'py>, first: usize, count: usize) -> Bound<'py, PyBytes> {
@@ -67,6 +69,6 @@ pub fn decode_code_deck(
     let request = py.detach(|| code_deck_request::CodeDeckRequest::from_wire(data, limits))?;
     let (id, entry_count, bad_entry_count) = (request.id, request.entry_count, request.bad_entry_count);
     let bad_entries = request.bad_entries.into_iter().map(|entry| Py::new(py, BadEntry::from(entry)));
-    let (bad_entries, deck) = (bad_entries.collect::<PyResult<_>>()?, Py::new(py, CodeDeck(request.deck))?);
+    let (bad_entries, deck) = (bad_entries.collect::<PyResult<_>>()?, Py::new(py, CodeDeck(Arc::new(request.deck)))?);
     Ok(CodeDeckRequest { id, entry_count, bad_entries, bad_entry_count, deck })
 }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::durable::commit_counters::SYNC_BOUNDS_S;
 use crate::durable::group_commit::JournaledStore;
-use crate::durable::source_counters::SourceCounts;
+use crate::storage::{self, SourceCounts};
 
 /// The records of one source; `rejected` is by the number of a `RejectReason`. Times are microseconds UTC.
 #[pyclass(frozen, get_all)]
@@ -16,9 +16,14 @@ pub struct SourceRecordCounters {
     replaced: u64,
     duplicates: u64,
     rejected: BTreeMap<i32, u64>,
+    dropped_alert_times: u64,
     last_write_us: Option<i64>,
     last_setup_us: Option<i64>,
 }
+
+/// The records of a store by source, for a store that is not an engine.
+#[pyclass(frozen)]
+pub struct SourceTotals(pub storage::SourceCounters);
 
 /// What an engine has counted, and present values of it.
 #[pyclass(frozen, get_all)]
@@ -71,10 +76,22 @@ impl EngineCounters {
     }
 }
 
+#[pymethods]
+impl SourceTotals {
+    #[new]
+    fn new(source_count_max: usize) -> Self {
+        Self(storage::SourceCounters::new(source_count_max))
+    }
+
+    fn counts(&self) -> Vec<SourceRecordCounters> {
+        self.0.counts().into_iter().map(|(source, counts)| SourceRecordCounters::of(source, counts)).collect()
+    }
+}
+
 impl SourceRecordCounters {
     fn of(source: String, counts: SourceCounts) -> Self {
-        let SourceCounts { accepted, replaced, duplicates, rejected, last_write_us, last_setup_us } = counts;
+        let SourceCounts { accepted, replaced, duplicates, rejected, dropped_alert_times, last_write_us, last_setup_us } = counts;
         let rejected = rejected.into_iter().map(|(reason, count)| (reason as i32, count)).collect();
-        Self { source, accepted, replaced, duplicates, rejected, last_write_us, last_setup_us }
+        Self { source, accepted, replaced, duplicates, rejected, dropped_alert_times, last_write_us, last_setup_us }
     }
 }

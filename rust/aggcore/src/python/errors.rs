@@ -31,7 +31,9 @@ impl From<Error> for PyErr {
             Error::ReadOnly(_) => exceptions::StoreReadOnlyError::new_err(message),
             Error::BatchLimit { asked, allowed } => limit::<exceptions::BatchLimitError>(message, asked, allowed),
             Error::BatchIdLength { asked, allowed } => limit::<exceptions::BatchIdTooLongError>(message, asked, allowed),
-            Error::CellLimit { asked, allowed } => limit::<exceptions::CellLimitError>(message, asked, allowed),
+            Error::CellLimit { asked, allowed } | Error::ValueLimit { asked, allowed } => {
+                limit::<exceptions::CellLimitError>(message, asked, allowed)
+            }
             Error::SubtotalLimit { asked, allowed } => limit::<exceptions::SubtotalLimitError>(message, asked, allowed),
             Error::AnswerTooLarge { asked, allowed } => limit::<exceptions::AnswerTooLargeError>(message, asked, allowed),
             Error::QueryMemoryLimit { asked, allowed } => memory_limit(message, "report", asked, allowed),
@@ -41,9 +43,11 @@ impl From<Error> for PyErr {
             Error::Damaged { file, .. } => damaged(message, &file),
             // PyO3 picks the subclass of OSError by the kind.
             Error::Io { source, .. } => std::io::Error::new(source.kind(), message).into(),
-            Error::SumOverflow | Error::Unknown { .. } | Error::InvalidPartials(_) | Error::Arrow(_) => {
-                PyValueError::new_err(message)
-            }
+            Error::SumOverflow
+            | Error::Unknown { .. }
+            | Error::InvalidPartials(_)
+            | Error::MalformedBlock(_)
+            | Error::Arrow(_) => PyValueError::new_err(message),
         }
     }
 }

@@ -5,19 +5,25 @@
 
 mod allocator;
 mod arguments;
+mod cells;
 mod code_deck;
 mod counters;
 mod cpu;
 mod deletion;
 mod errors;
 mod joined_bytes;
+mod ledger;
 mod lists;
 mod manifest;
+mod moving;
 mod partials;
 mod record_scope;
 mod reports;
 mod scrubbing;
 mod store;
+mod traffic;
+mod traffic_cells;
+mod traffic_reports;
 mod version;
 mod versions;
 
@@ -30,15 +36,24 @@ mod _aggcore {
     #[pymodule_export]
     use super::arguments::{CancelToken, record_fields, tuning_defaults};
     #[pymodule_export]
+    use super::cells::CellSums;
+    #[pymodule_export]
     use super::code_deck::{BadEntry, CodeDeck, CodeDeckRequest, decode_code_deck};
     #[pymodule_export]
-    use super::counters::{EngineCounters, SourceRecordCounters};
+    use super::counters::{EngineCounters, SourceRecordCounters, SourceTotals};
     #[pymodule_export]
     use super::deletion::DeletionRule;
+    #[pymodule_export]
+    use super::ledger::{
+        DayCommit, LedgerBatch, LedgerGroup, LedgerLookup, LedgerPlan, LedgerRewrite, LedgerRules, archive_ledger_rows,
+        count_ledger_parties, ledger_columns, rewrite_ledger_rows,
+    };
     #[pymodule_export]
     use super::lists::count_lists;
     #[pymodule_export]
     use super::manifest::{ManifestEntry, SegmentTombstones};
+    #[pymodule_export]
+    use super::moving::{JoinCounts, StoredPiece};
     #[pymodule_export]
     use super::partials::{Partials, QueryResources};
     #[pymodule_export]
@@ -53,6 +68,12 @@ mod _aggcore {
         PendingCommit, Rejection, SegmentEdit, StoreInfo, check_file, check_journal, journal_has_batches, journal_predecessor,
         journal_sequences,
     };
+    #[pymodule_export]
+    use super::traffic::TrafficPartials;
+    #[pymodule_export]
+    use super::traffic_cells::TrafficCells;
+    #[pymodule_export]
+    use super::traffic_reports::{RankedGroups, rank_groups, traffic_response};
     #[pymodule_export]
     use super::version::core_version;
     #[pymodule_export]

@@ -14,7 +14,7 @@ use crate::scan::{self, KeyValues, ScanResources};
 
 /// What the reports of one store share.
 #[pyclass(frozen)]
-pub struct QueryResources(Arc<ScanResources>);
+pub struct QueryResources(pub Arc<ScanResources>);
 
 /// The integer sums of a scan, by cell.
 #[pyclass(frozen)]
@@ -92,29 +92,15 @@ impl Partials {
     /// Key columns.
     #[getter]
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let column = |key: &KeyValues| match key {
-            KeyValues::Ints(values) => array(py, values.iter().copied()),
-            KeyValues::Texts { codes, entries } => {
-                Ok((array(py, codes.iter().map(|&code| code.into()))?, entries).into_pyobject(py)?.into_any())
-            }
-        };
-        self.sums.keys.iter().map(column).collect()
+        key_arrays(py, &self.sums.keys)
     }
 }
 
 impl Drop for Partials {
-    /// Releases the GIL while many cells, each with texts of its own, are freed.
     fn drop(&mut self) {
-        if self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min {
-            return;
-        }
-        let (sums, peak_bytes) = (std::mem::take(&mut self.sums), self.memory.peak());
-        Python::attach(|py| {
-            py.detach(|| {
-                drop(sums);
-                allocator::return_memory_of_query(peak_bytes);
-            });
-        });
+        let sums = std::mem::take(&mut self.sums);
+        let cell_count = sums.sums.len();
+        drop_without_gil(sums, cell_count, &self.resources, &self.memory);
     }
 }
 
@@ -179,8 +165,33 @@ fn buffer(values: &Bound<'_, PyAny>, what: &str) -> PyResult<PyBuffer<i64>> {
     PyBuffer::get(values).map_err(|error| PyValueError::new_err(format!("{what} are not an array of 64-bit integers: {error}")))
 }
 
+/// Frees the cells of a query. Releases the GIL while many of them, each with texts of its own, are freed.
+pub fn drop_without_gil<T: Send>(cells: T, cell_count: usize, resources: &ScanResources, memory: &QueryMemory) {
+    if cell_count < resources.tuning.gil_release_cell_count_min {
+        return;
+    }
+    let peak_bytes = memory.peak();
+    Python::attach(|py| {
+        py.detach(|| {
+            drop(cells);
+            allocator::return_memory_of_query(peak_bytes);
+        });
+    });
+}
+
+/// Returns each key column as Python has it: integers, or codes and texts.
+pub fn key_arrays<'py>(py: Python<'py>, keys: &[KeyValues]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let column = |key: &KeyValues| match key {
+        KeyValues::Ints(values) => array(py, values.iter().copied()),
+        KeyValues::Texts { codes, entries } => {
+            Ok((array(py, codes.iter().map(|&code| code.into()))?, entries).into_pyobject(py)?.into_any())
+        }
+    };
+    keys.iter().map(column).collect()
+}
+
 /// Returns integers as a read-only array of numpy.
-fn array<'py>(py: Python<'py>, values: impl Iterator<Item = i64>) -> PyResult<Bound<'py, PyAny>> {
+pub fn array<'py>(py: Python<'py>, values: impl Iterator<Item = i64>) -> PyResult<Bound<'py, PyAny>> {
     let bytes: Vec<u8> = values.flat_map(i64::to_ne_bytes).collect();
     py.import("numpy")?.call_method1("frombuffer", (PyBytes::new(py, &bytes), "=i8"))
 }

@@ -15,8 +15,8 @@ use crate::scan;
 /// A `model.AnswerLimits`.
 #[derive(FromPyObject)]
 pub struct LimitsArgument {
-    cancel_token: Py<CancelToken>,
-    bytes_max: usize,
+    pub cancel_token: Py<CancelToken>,
+    pub bytes_max: usize,
     subtotal_count_max: usize,
 }
 

@@ -12,8 +12,10 @@ use super::code_deck::CodeDeck;
 use super::counters::EngineCounters;
 use super::deletion::DeletionRule;
 use super::manifest::{ManifestEntry, SegmentTombstones};
+use super::moving::{JoinCounts, StoredPiece};
 use super::partials::Partials;
 use super::record_scope::RecordScope;
+use super::traffic::{TrafficPartials, TrafficScanArgument};
 use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
@@ -125,7 +127,7 @@ pub struct StoreInfo {
 
 /// Position at which an export resumes.
 #[pyclass(frozen)]
-pub struct ExportCursor(export::ExportCursor);
+pub struct ExportCursor(pub export::ExportCursor);
 
 /// The next records of an export, as an Arrow IPC stream.
 #[pyclass(frozen, get_all)]
@@ -392,6 +394,12 @@ impl Engine {
         Ok(Partials { sums, resources: Arc::clone(resources), memory })
     }
 
+    fn traffic_partials(
+        &self, py: Python<'_>, scan: TrafficScanArgument, deck: Option<&CodeDeck>, cell_count_max: usize, cancel: &CancelToken,
+    ) -> PyResult<TrafficPartials> {
+        TrafficPartials::of_scan(py, &self.durable.store, scan, deck, cell_count_max, cancel)
+    }
+
     fn estimate(&self, scan: EstimateArgument<'_>) -> PyResult<Option<usize>> {
         let (range, predicates) = scan.resolve()?;
         Ok(self.durable.store.estimate(range, &predicates))
@@ -412,6 +420,16 @@ impl Engine {
         let cursor = cursor.map_or_else(Default::default, |cursor| cursor.0);
         let piece = py.detach(|| self.durable.store.export((from_us, to_us), cursor, row_max))?;
         piece.map(|(stream, next)| Ok(ExportPiece { stream, next: Py::new(py, ExportCursor(next))? })).transpose()
+    }
+
+    fn stored_records(&self, py: Python<'_>, cursor: Option<&ExportCursor>, row_max: usize) -> PyResult<Option<StoredPiece>> {
+        let cursor = cursor.map_or_else(Default::default, |cursor| cursor.0);
+        let step = py.detach(|| self.durable.store.stored_records(cursor, row_max))?;
+        step.map(|step| StoredPiece::of(py, step)).transpose()
+    }
+
+    fn join_stored(&self, py: Python<'_>, piece: &[u8], oldest_us: i64) -> PyResult<JoinCounts> {
+        Ok(py.detach(|| self.durable.join_stored(piece, oldest_us))?.into())
     }
 
     #[getter]

@@ -20,6 +20,8 @@ pub struct DecodedBatch {
     rejected: Vec<Py<Rejection>>,
     /// Whether the records are corrections.
     corrects: bool,
+    /// Number of the other records whose alert time was dropped.
+    dropped_alert_times: usize,
     /// The other records, by their position in the batch.
     versions: Vec<(usize, Py<Versions>)>,
 }
@@ -33,9 +35,10 @@ pub fn decode_batch(py: Python<'_>, data: &[u8], config: &Bound<'_, PyAny>) -> P
     let limits = arguments::commit_limits(config)?;
     let batch = py.detach(|| VersionBatch::from_wire(data, limits.batch, &NewRecordRules::new(limits.call_seconds)))?;
     let versions = batch.versions.into_iter().map(|(index, versions)| Ok((index, Py::new(py, Versions(versions))?)));
+    let dropped_alert_times = batch.rejected.dropped_alert_time_count();
     let rejected = batch.rejected.records().into_iter().map(|record| Py::new(py, Rejection::from(record)));
     let (versions, rejected) = (versions.collect::<PyResult<_>>()?, rejected.collect::<PyResult<_>>()?);
-    Ok(DecodedBatch { batch_id: batch.batch_id, rejected, corrects: batch.corrects, versions })
+    Ok(DecodedBatch { batch_id: batch.batch_id, rejected, corrects: batch.corrects, dropped_alert_times, versions })
 }
 
 #[pymethods]

@@ -17,6 +17,8 @@ use schema::{
     ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, STRING_COUNT, dictionary_slot, int_slot, text_slot,
 };
 
+/// Numbers of SIP responses (RFC 3261).
+const SIP_STATUSES: std::ops::RangeInclusive<i64> = 100..=699;
 /// Longest text of a record, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256;
 /// Exclusive upper bound of all times of a record: 2200-01-01T00:00:00Z, in microseconds UTC.
@@ -54,11 +56,11 @@ pub enum RejectReason {
     EndBeforeSetup = 7,
     /// A text is longer than [`TEXT_BYTES_MAX`] bytes.
     TextTooLong = 8,
-    /// `customer_price` is not a decimal number, has more than 9 decimals, or is too large.
+    /// A price is not a decimal number, has more than 9 decimals, or is too large.
     BadPrice = 9,
     /// An enum field has a number that the contract does not define.
     UnknownEnumValue = 10,
-    /// An integer is [`ABSENT`], the one value that stands for an absent field.
+    /// An integer is [`ABSENT`], the one value that stands for an absent field, or no SIP status.
     NumberOutOfRange = 11,
     /// `setup_time` is before the first day that retention retains.
     BeforeRetention = 12,
@@ -93,6 +95,29 @@ impl Rejection {
     /// Returns a rejection; `description` should name the field.
     pub fn new(reason: RejectReason, description: impl Into<String>) -> Self {
         Self { reason, description: description.into() }
+    }
+
+    /// The rejection of a record that was set up before the days that are kept.
+    pub fn before_retention() -> Self {
+        Self::new(RejectReason::BeforeRetention, "setup_time is before the days that are kept")
+    }
+
+    /// The rejection of a further version of a record whose versions take more than `limit` bytes.
+    pub fn too_many_parts(limit: usize) -> Self {
+        let description = format!("the parts of session_id take more than {limit} bytes (record_versions_bytes_max)");
+        Self::new(RejectReason::TooManyParts, description)
+    }
+
+    /// The rejection of a correction of which a batch has `allowed` before it for the same record.
+    pub fn too_many_corrections(allowed: usize) -> Self {
+        let description = format!("session_id: a batch may have {allowed} corrections of one record");
+        Self::new(RejectReason::TooManyParts, description)
+    }
+
+    /// The rejection of a version that would join a record which its writer does not reach.
+    pub fn outside_data_scope() -> Self {
+        let description = "session_id: a record of this session lies outside the data scope of the credential";
+        Self::new(RejectReason::OutsideDataScope, description)
     }
 }
 
@@ -169,6 +194,18 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Makes the alert time absent if it is before the setup or after the answer; returns whether it was.
+    ///
+    /// Clocks and rounding of switches cause such times. The call happened all the same, so that the record stays.
+    pub fn drop_alert_out_of_order(&mut self) -> bool {
+        let [alert, answer] = [int_slot::ALERT_TIME, int_slot::ANSWER_TIME].map(|slot| self.ints[slot]);
+        let is_out_of_order = alert != ABSENT && (alert < self.setup_us() || answer != ABSENT && answer < alert);
+        if is_out_of_order {
+            self.ints[int_slot::ALERT_TIME] = ABSENT;
+        }
+        is_out_of_order
+    }
+
     /// Makes a field absent.
     pub fn clear_field(&mut self, field: &Field) {
         self.copy_field(&Record::default(), field);
@@ -198,6 +235,10 @@ impl<'a> Record<'a> {
         }
         if end != ABSENT && answer != ABSENT && end < answer {
             return Err(Rejection::new(R::EndBeforeAnswer, "end_time is before answer_time"));
+        }
+        let sip_status = self.ints[int_slot::SIP_STATUS];
+        if sip_status != ABSENT && !SIP_STATUSES.contains(&sip_status) {
+            return Err(Rejection::new(R::NumberOutOfRange, format!("sip_status is {sip_status}; 100 to 699 are allowed")));
         }
         self.validate_texts()
     }
@@ -240,4 +281,37 @@ pub fn key_hash(source: &str, session_id: &str) -> u64 {
     key[..source.len()].copy_from_slice(source.as_bytes());
     key[start..end].copy_from_slice(session_id.as_bytes());
     xxhash_rust::xxh3::xxh3_64(&key[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_lies_between_setup_and_answer() {
+        let kept = |alert_us: i64, answer_us: i64| {
+            let mut record = Record::default();
+            record.ints[int_slot::SETUP_TIME] = 10;
+            record.ints[int_slot::ALERT_TIME] = alert_us;
+            record.ints[int_slot::ANSWER_TIME] = answer_us;
+            let is_dropped = record.drop_alert_out_of_order();
+            assert_eq!(is_dropped, record.ints[int_slot::ALERT_TIME] != alert_us);
+            !is_dropped
+        };
+        assert_eq!([9, 10, 11, 20, 21].map(|alert_us| kept(alert_us, 20)), [false, true, true, true, false]);
+        assert_eq!([9, 10, i64::MAX].map(|alert_us| kept(alert_us, ABSENT)), [false, true, true]);
+        assert!(kept(ABSENT, 20) && kept(ABSENT, ABSENT));
+    }
+
+    #[test]
+    fn a_sip_status_is_the_number_of_a_response() {
+        let reason = |sip_status: i64| {
+            let mut record = Record::default();
+            record.strings[DICTIONARY_COUNT + text_slot::SESSION_ID] = "id";
+            (record.ints[int_slot::SETUP_TIME], record.ints[int_slot::SIP_STATUS]) = (0, sip_status);
+            record.validate().err().map(|rejection| rejection.reason)
+        };
+        assert_eq!([ABSENT, 100, 200, 699].map(reason), [None; 4]);
+        assert_eq!([-1, 0, 99, 700].map(reason), [Some(RejectReason::NumberOutOfRange); 4]);
+    }
 }

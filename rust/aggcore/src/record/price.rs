@@ -33,7 +33,8 @@ pub fn parse_price(text: &str) -> Option<i64> {
 }
 
 /// Formats units of 10^-9 in the shortest decimal form.
-pub fn format_price(units: i64) -> String {
+pub fn format_price(units: impl Into<i128>) -> String {
+    let units = units.into();
     let sign = if units < 0 { "-" } else { "" };
     let (whole, fraction) = (units.unsigned_abs() / 1_000_000_000, units.unsigned_abs() % 1_000_000_000);
     let fraction = format!("{fraction:09}");
@@ -76,5 +77,6 @@ mod tests {
         for units in [0, 1, -1, 1_500_000_000, i64::MAX, -i64::MAX] {
             assert_eq!(parse_price(&format_price(units)), Some(units));
         }
+        assert_eq!(format_price(i128::MIN), "-170141183460469231731687303715.884105728");
     }
 }

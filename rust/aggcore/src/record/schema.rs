@@ -107,9 +107,14 @@ pub mod int_slot {
     pub const END_TIME: usize = slot("end_time");
     pub const IS_LAST_ATTEMPT: usize = slot("is_last_attempt");
     pub const DISCONNECT_CAUSE: usize = slot("disconnect_cause");
+    pub const CUSTOMER_PRICE: usize = slot("customer_price");
+    pub const ALERT_TIME: usize = slot("alert_time");
+    pub const VENDOR_PRICE: usize = slot("vendor_price");
     pub const REPLACES: usize = slot("replaces");
     pub const PART: usize = slot("part");
     pub const PART_CLASS: usize = slot("part_class");
+    pub const SIP_STATUS: usize = slot("sip_status");
+    pub const RELEASE_PARTY: usize = slot("release_party");
 }
 
 /// Slots of the dictionary-encoded fields that the core refers to by name.
@@ -117,6 +122,9 @@ pub mod int_slot {
 pub mod dictionary_slot {
     pub const SOURCE: usize = super::slot("source");
     pub const ACCOUNT_ID: usize = super::slot("account_id");
+    pub const AUTH_ORIG_IP: usize = super::slot("auth_orig_ip");
+    pub const CURRENCY: usize = super::slot("currency");
+    pub const VENDOR_CURRENCY: usize = super::slot("vendor_currency");
 }
 
 /// Slots of the plain text fields that the core refers to by name.
@@ -242,9 +250,9 @@ mod tests {
             FieldType::Text => 'x',
         };
         let types: Vec<String> = FIELDS.chunks(10).map(|ten| ten.iter().map(letter).collect()).collect();
-        assert_eq!(types, ["dxieetttfi", "iiiddddidd", "iidddpxxxi", "iididddddx", "xxiiididdd", "ddfhe"]);
+        assert_eq!(types, ["dxieetttfi", "iiiddddidd", "iidddpxxxi", "iididddddx", "xxiiididdd", "ddfhetpddi", "e"]);
         assert_eq!(FIELDS.map(|field| field.name)[..3], ["source", "session_id", "revision"]);
-        assert_eq!(FIELDS.last().map(|field| field.name), Some("part_class"));
+        assert_eq!(FIELDS.last().map(|field| field.name), Some("release_party"));
         assert_eq!(FIELDS[OLDEST_FIELD_COUNT - 1].name, "term_rates_country");
     }
 

@@ -56,8 +56,8 @@ pub type PartyDigest = [u8; 16];
 /// The numbers to erase, and which records are masked.
 #[derive(Clone, Debug, Default)]
 pub struct Scrubbing {
-    key: PartyDigest,
-    erased: HashSet<PartyDigest>,
+    /// Digests of numbers by the key that they were made with: erasures may come from other stores.
+    erased: Vec<(PartyDigest, HashSet<PartyDigest>)>,
     masked_before_day: Option<i64>,
     keep_digits: usize,
 }
@@ -81,7 +81,16 @@ impl Scrubbing {
     pub fn new(
         key: PartyDigest, erased: impl IntoIterator<Item = PartyDigest>, masked_before_day: Option<i64>, keep_digits: usize,
     ) -> Self {
-        Self { key, erased: erased.into_iter().collect(), masked_before_day, keep_digits }
+        Self { erased: Vec::new(), masked_before_day, keep_digits }.also_erasing(key, erased)
+    }
+
+    /// Erases further numbers, whose digests were made with a key of their own.
+    pub fn also_erasing(mut self, key: PartyDigest, erased: impl IntoIterator<Item = PartyDigest>) -> Self {
+        let digests: HashSet<PartyDigest> = erased.into_iter().collect();
+        if !digests.is_empty() {
+            self.erased.push((key, digests));
+        }
+        self
     }
 
     /// Whether it changes no record.
@@ -110,7 +119,7 @@ impl Scrubbing {
             return false;
         }
         let canonical = canonical_party(text);
-        !canonical.is_empty() && self.erased.contains(&digest(&self.key, &canonical))
+        !canonical.is_empty() && self.erased.iter().any(|(key, erased)| erased.contains(&digest(key, &canonical)))
     }
 
     /// What becomes of the text of a string slot; "" if it is erased, `None` if it stays.
@@ -249,6 +258,15 @@ mod tests {
                 assert_eq!(scrubbed.in_place(&record), self::record(0, &[("orig_leg_id", "leg")]));
             }
         }
+    }
+
+    #[test]
+    fn numbers_are_erased_by_the_digests_of_each_key() {
+        let other = *b"fedcba9876543210";
+        let scrubbing = Scrubbing::new(KEY, [party_digest(&KEY, "+15550100")], None, 0)
+            .also_erasing(other, [party_digest(&other, "+15550101")]);
+        assert_eq!(["+15550100", "+15550101", "+15550102"].map(|text| scrubbing.is_erased(text)), [true, true, false]);
+        assert!(Scrubbing::default().also_erasing(other, []).is_idle());
     }
 
     #[test]

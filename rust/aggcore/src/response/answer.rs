@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::wire_writer::{put_message, put_message_of};
+use super::wire_writer::{put_bytes, put_message, put_message_of};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::{MemoryBudget, QueryMemory, Reservation};
@@ -73,6 +73,15 @@ impl<'a> AnswerWriter<'a> {
     #[inline]
     pub fn put_message(&mut self, tag: u32, put_fields: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         put_message(tag, &mut self.bytes, put_fields);
+        self.check()
+    }
+
+    /// Appends a message field that is encoded already.
+    ///
+    /// # Errors
+    /// As [`AnswerWriter::put_message`].
+    pub fn put_bytes(&mut self, tag: u32, message: &[u8]) -> Result<()> {
+        put_bytes(tag, message, &mut self.bytes);
         self.check()
     }
 

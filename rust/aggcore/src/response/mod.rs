@@ -1,4 +1,4 @@
-//! Responses of the reports: from the integer sums of a scan to ratios, subtotals, order and encoded
+//! Responses of the reports and of traffic questions: from the integer sums of a scan to ratios, subtotals, order and encoded
 //! protobuf.
 //!
 //! Each `build_*` function returns an encoded response message without the fields that only its caller knows:
@@ -9,6 +9,7 @@ mod active;
 mod answer;
 mod figures;
 mod folder;
+mod group_ids;
 mod interruptible_sort;
 mod moving_average;
 mod quality;
@@ -17,6 +18,7 @@ mod rollup;
 mod sort;
 mod sort_keys;
 mod tags;
+mod traffic;
 mod usage;
 mod wire_writer;
 
@@ -25,4 +27,7 @@ pub use answer::{AnswerLimits, Unlimited};
 pub use figures::Figures;
 pub use folder::build_folder_response;
 pub use quality::build_quality_response;
+pub use traffic::{
+    Figure, FigureParameters, GroupKey, RankedGroups, TrafficColumn, TrafficOptions, build_traffic_response, rank_groups,
+};
 pub use usage::{UsageOptions, build_usage_response};

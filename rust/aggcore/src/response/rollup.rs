@@ -3,17 +3,10 @@
 use std::borrow::Cow;
 
 use super::answer::AnswerLimits;
+use super::group_ids::GroupIds;
 use crate::error::Result;
-use crate::memory::Reservation;
-use crate::record::schema::ABSENT;
 use crate::scan::sums::{Sums, add};
 use crate::scan::{KeyValues, ScanResources};
-
-/// Rows that are regrouped without a check of the cancellation token.
-const CHUNK_ROWS: usize = 1 << 14;
-/// Greatest radix of a key whose values need not become dense ids first. Group ids are below the row count, which is below
-/// 2^32, so that an id and a key fit in 64 bits.
-const RADIX_MAX: u64 = 1 << 32;
 
 /// The rows of one level of the rollup: cells themselves, or groups of cells.
 pub struct ActiveRows<'a> {
@@ -26,32 +19,17 @@ pub struct ActiveRows<'a> {
 /// Rows by group of the present level. Level 0 has one group.
 pub struct GroupLevels<'a> {
     rows: &'a ActiveRows<'a>,
-    /// By row, below `group_count`, in order of first appearance.
-    group_ids: Vec<u64>,
-    group_count: usize,
-    resources: &'a ScanResources,
+    groups: GroupIds<'a>,
     limits: AnswerLimits<'a>,
-    _held: Reservation,
-}
-
-/// The values of a key field as integers from 0, by cell.
-enum KeyCodes<'a> {
-    Texts(&'a [u32]),
-    /// Distances from the least value, plus 1; 0 for absent values.
-    Ints {
-        values: &'a [i64],
-        low: i64,
-    },
 }
 
 impl<'a> GroupLevels<'a> {
-    /// Level 0.
+    /// Level 0, of rows that are the cells, in order.
     ///
     /// # Errors
     /// A memory limit.
     pub fn new(rows: &'a ActiveRows<'a>, resources: &'a ScanResources, limits: AnswerLimits<'a>) -> Result<Self> {
-        let held = limits.memory.reserve(rows.cells.len() * size_of::<u64>())?;
-        Ok(Self { rows, group_ids: vec![0; rows.cells.len()], group_count: 1, resources, limits, _held: held })
+        Ok(Self { rows, groups: GroupIds::new(rows.cells.len(), resources, limits)?, limits })
     }
 
     /// Goes to the next level, which groups by one more key; returns the number of its groups.
@@ -59,29 +37,8 @@ impl<'a> GroupLevels<'a> {
     /// # Errors
     /// A memory limit, or those of [`CancelToken::check`](crate::cancellation::CancelToken::check).
     pub fn refine(&mut self, key: &KeyValues) -> Result<usize> {
-        let (codes, mut radix) = KeyCodes::new(key);
-        let mut held = self.limits.memory.reservation();
-        let row_count = self.group_ids.len();
-        // Wide keys become dense ids, of which there are at most as many as rows.
-        let mut distinct = (radix > RADIX_MAX).then(|| self.resources.dense_ids(radix, row_count));
-        if distinct.is_some() {
-            radix = row_count as u64;
-        }
-        let mut refined = self.resources.dense_ids(self.group_count as u64 * radix, row_count);
-        let mut chunk = Vec::with_capacity(CHUNK_ROWS);
-        for (ids, cells) in self.group_ids.chunks_mut(CHUNK_ROWS).zip(self.rows.cells.chunks(CHUNK_ROWS)) {
-            self.limits.cancel.check()?;
-            chunk.clear();
-            chunk.extend(cells.iter().map(|&cell| codes.of(cell as usize)));
-            if let Some(distinct) = &mut distinct {
-                distinct.replace_with_ids(&mut chunk);
-            }
-            ids.iter_mut().zip(&chunk).for_each(|(id, code)| *id = *id * radix + code);
-            refined.replace_with_ids(ids);
-            held.resize(refined.bytes() + distinct.as_ref().map_or(0, |distinct| distinct.bytes()))?;
-        }
-        self.group_count = refined.values().len();
-        Ok(self.group_count)
+        self.groups.refine(key)?;
+        Ok(self.groups.count)
     }
 
     /// Adds the rows up by group.
@@ -89,8 +46,8 @@ impl<'a> GroupLevels<'a> {
     /// # Errors
     /// `SumOverflow`, or those of [`CancelToken::check`](crate::cancellation::CancelToken::check).
     pub fn sums(&self) -> Result<ActiveRows<'static>> {
-        let (mut cells, mut group_sums) = (Vec::with_capacity(self.group_count), vec![[0; 3]; self.group_count]);
-        for (row, ((&id, &cell), &sums)) in self.group_ids.iter().zip(&self.rows.cells).zip(self.rows.sums.iter()).enumerate() {
+        let (mut cells, mut group_sums) = (Vec::with_capacity(self.groups.count), vec![[0; 3]; self.groups.count]);
+        for (row, ((&id, &cell), &sums)) in self.groups.ids.iter().zip(&self.rows.cells).zip(self.rows.sums.iter()).enumerate() {
             self.limits.cancel.check_at(row)?;
             // The first row of a group.
             if id == cells.len() as u64 {
@@ -102,36 +59,15 @@ impl<'a> GroupLevels<'a> {
     }
 }
 
-impl<'a> KeyCodes<'a> {
-    /// Returns the codes of a key and their exclusive upper bound.
-    fn new(key: &'a KeyValues) -> (Self, u64) {
-        match key {
-            KeyValues::Texts { codes, entries } => (Self::Texts(codes), entries.len() as u64),
-            KeyValues::Ints(values) => {
-                let present = || values.iter().copied().filter(|&value| value != ABSENT);
-                let (low, high) = present().min().zip(present().max()).unwrap_or((0, 0));
-                (Self::Ints { values, low }, (high.wrapping_sub(low) as u64).saturating_add(2))
-            }
-        }
-    }
-
-    #[inline]
-    fn of(&self, cell: usize) -> u64 {
-        match self {
-            Self::Texts(codes) => codes[cell].into(),
-            Self::Ints { values, .. } if values[cell] == ABSENT => 0,
-            Self::Ints { values, low } => values[cell].wrapping_sub(*low) as u64 + 1,
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
     use std::collections::HashMap;
 
     use super::super::answer::Unlimited;
+    use super::super::group_ids::{CHUNK_ROWS, RADIX_MAX};
     use super::*;
+    use crate::record::schema::ABSENT;
 
     /// The groups of a level, found by a map from the keys.
     fn naive_groups(keys: &[&[i64]], row_count: usize) -> Vec<(u32, i64)> {

@@ -41,7 +41,12 @@ pub struct ColumnWriter {
 impl ColumnWriter {
     /// Returns a writer with an empty message and a buffer of `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: Vec::with_capacity(capacity), scratch: Vec::new() }
+        Self::after(Vec::with_capacity(capacity))
+    }
+
+    /// Returns a writer that appends to the encoded fields of a message.
+    pub fn after(bytes: Vec<u8>) -> Self {
+        Self { bytes, scratch: Vec::new() }
     }
 
     /// Appends a packed field of `int64`. `scratch` has room for the longest varint of each value.

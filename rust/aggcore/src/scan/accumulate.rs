@@ -5,6 +5,7 @@
 //! fewer than 2^31 records of less than 2^31 ms each. Values beyond that are added to checked 64-bit sums.
 
 use super::dense_ids::GroupCode;
+use super::group_scanner::Accumulate;
 use super::row_values::{CallValues, RowValues};
 use super::sums::{PackedSums, Sums, add, call_count_only, packed_call, unpacked_sums};
 use crate::columns::slice::contiguous_range;
@@ -27,14 +28,14 @@ impl<'a> SliceAccumulator<'a> {
     pub fn new(values: RowValues<'a>) -> Self {
         Self { values, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
     }
+}
 
-    /// Adds rows to their cells: row `rows[i]` to the cell `cells[i]`, which is below `cell_count`.
-    ///
-    /// # Errors
-    /// `SumOverflow` if a sum does not fit 64 bits.
+impl Accumulate for SliceAccumulator<'_> {
+    type Cells = Vec<Sums>;
+
     // Inlined into the loop over chunks, it has fewer registers: two instructions more per row, of 42.
     #[inline(never)]
-    pub fn add<P: GroupCode>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
+    fn add<P: GroupCode>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
         match self.values {
             RowValues::Calls(values) => {
                 self.packed.resize(cell_count, [0; 2]);
@@ -59,13 +60,11 @@ impl<'a> SliceAccumulator<'a> {
         Ok(())
     }
 
-    /// Bytes of memory that the sums take.
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.packed.capacity() * size_of::<PackedSums>() + self.wide.capacity() * size_of::<Sums>()
     }
 
-    /// Returns the sums by cell.
-    pub fn finish(self) -> Vec<Sums> {
+    fn finish(self) -> Vec<Sums> {
         let sums = |packed: PackedSums| match self.values {
             RowValues::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
             RowValues::Calls(_) | RowValues::Wide { .. } => unpacked_sums(packed),

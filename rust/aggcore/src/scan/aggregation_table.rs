@@ -14,23 +14,23 @@
 
 use hashbrown::HashTable;
 
+use super::cell_values::CellValues;
 use super::dense_ids::{DenseIds, TextIds, hash_words};
 use super::group_key::{GroupCodeLayout, GroupKeyEncoder, check_cell_count};
-use super::partials::{KeyValues, Partials};
+use super::key::Key;
+use super::partials::KeyValues;
 use super::selection::CHUNK_ROWS;
-use super::sums::{Sums, add};
 use crate::cancellation::CancelToken;
 use crate::error::Result;
-use crate::record::schema::{ColumnKind, field};
 
 /// Cells in order of appearance. A scan without keys has one cell per bin, in order.
-pub struct AggregationTable<'a> {
+pub struct AggregationTable<'a, C> {
     /// Integers per cell in `keys`: the bin and one per key column. 1 means a scan without keys.
     key_width: usize,
     /// Bin and keys of each cell, one cell after the other. A text is given by its id in `texts`.
     keys: Vec<i64>,
     /// Sums by cell.
-    pub sums: Vec<Sums>,
+    pub values: C,
     /// Cells by hash of their bin and keys. Built lazily: the groups of one slice are distinct by
     /// construction, and most scans have one slice. It may therefore lack the last cells until the next
     /// look-up.
@@ -44,34 +44,43 @@ pub struct AggregationTable<'a> {
     cancel: &'a CancelToken,
     /// Groups of a memtable that are not among the cells yet, because more slices of the same layout may
     /// follow.
-    pending: Option<PackedGroups>,
+    pending: Option<PackedGroups<C>>,
+}
+
+/// The cells of a table as columns.
+pub struct Columns<C> {
+    /// Bin by cell.
+    pub bins: Vec<u32>,
+    /// Key columns, each by cell.
+    pub keys: Vec<KeyValues>,
+    /// Sums by cell.
+    pub values: C,
 }
 
 /// The groups of one slice, or of several slices with the same layout, by packed group code.
-pub struct PackedGroups {
+pub struct PackedGroups<C> {
     /// Meaning of the codes, if other slices may share it.
     layout: Option<GroupCodeLayout>,
     /// Dense ids of the codes: the indices of the groups.
     pub ids: DenseIds,
     /// Bin and keys of each group, one group after the other.
     keys: Vec<i64>,
-    sums: Vec<Sums>,
+    values: C,
 }
 
 /// For each key column, the new text ids by the old ones; `None` for a column of integers.
 type IdRemap = Vec<Option<Vec<i64>>>;
 
-impl<'a> AggregationTable<'a> {
-    /// A table without cells, or, without keys, with an empty cell per bin.
-    pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize, cancel: &'a CancelToken) -> Self {
-        let is_text = |name: &String| field(name).is_some_and(|field| field.field_type.column_kind() != ColumnKind::Int);
+impl<'a, C: CellValues> AggregationTable<'a, C> {
+    /// A table of these cells: none, or, without keys, an empty one per bin.
+    pub fn new(keys: &[Key], values: C, cell_count_max: usize, cancel: &'a CancelToken) -> Self {
         Self {
             key_width: 1 + keys.len(),
             keys: Vec::new(),
-            sums: vec![[0; 3]; if keys.is_empty() { bin_count } else { 0 }],
+            values,
             key_index: HashTable::new(),
             texts: keys.iter().map(|_| TextIds::default()).collect(),
-            is_text: keys.iter().map(is_text).collect(),
+            is_text: keys.iter().map(Key::is_text).collect(),
             cell_count_max,
             cancel,
             pending: None,
@@ -81,7 +90,7 @@ impl<'a> AggregationTable<'a> {
     /// Bytes of memory that the table takes.
     pub fn bytes(&self) -> usize {
         self.keys.capacity() * size_of::<i64>()
-            + self.sums.capacity() * size_of::<Sums>()
+            + self.values.bytes()
             + self.key_index.allocation_size()
             + self.text_bytes()
             + self.pending.as_ref().map_or(0, PackedGroups::bytes)
@@ -90,9 +99,10 @@ impl<'a> AggregationTable<'a> {
     /// Bytes of memory that the columns of [`AggregationTable::finish`] take, apart from their texts.
     pub fn column_bytes(&self) -> usize {
         let cell_bytes = |&is_text: &bool| if is_text { size_of::<u32>() } else { size_of::<i64>() };
-        let row_bytes = size_of::<(Sums, u32)>() + self.is_text.iter().map(cell_bytes).sum::<usize>();
+        let key_bytes = size_of::<u32>() + self.is_text.iter().map(cell_bytes).sum::<usize>();
         let text_count: usize = self.texts.iter().map(TextIds::count).sum();
-        self.cell_count() * row_bytes + text_count * size_of::<String>()
+        let pending_bytes = self.pending.as_ref().map_or(0, |groups| groups.values.finished_bytes());
+        self.cell_count() * key_bytes + self.values.finished_bytes() + pending_bytes + text_count * size_of::<String>()
     }
 
     /// Bytes of memory that the texts of the keys take.
@@ -105,13 +115,13 @@ impl<'a> AggregationTable<'a> {
     ///
     /// # Errors
     /// As [`AggregationTable::merge`].
-    pub fn begin_slice(&mut self, encoder: &GroupKeyEncoder<'_>, memtable: Option<usize>) -> Result<PackedGroups> {
+    pub fn begin_slice(&mut self, encoder: &GroupKeyEncoder<'_>, memtable: Option<usize>) -> Result<PackedGroups<C>> {
         let layout = memtable.and_then(|memtable| encoder.layout(memtable));
         match self.pending.take() {
             Some(groups) if layout.is_some() && groups.layout == layout => Ok(groups),
             groups => {
-                groups.map_or(Ok(()), |groups| self.add_distinct(groups.keys, groups.sums))?;
-                Ok(PackedGroups { layout, ids: encoder.new_ids(), keys: Vec::new(), sums: Vec::new() })
+                groups.map_or(Ok(()), |groups| self.add_distinct(groups.keys, groups.values))?;
+                Ok(PackedGroups { layout, ids: encoder.new_ids(), keys: Vec::new(), values: C::default() })
             }
         }
     }
@@ -121,18 +131,17 @@ impl<'a> AggregationTable<'a> {
     ///
     /// # Errors
     /// As [`AggregationTable::merge`].
-    pub fn end_slice(&mut self, mut groups: PackedGroups, encoder: GroupKeyEncoder<'_>, sums: Vec<Sums>) -> Result<()> {
-        let old_count = groups.sums.len();
+    pub fn end_slice(&mut self, mut groups: PackedGroups<C>, encoder: GroupKeyEncoder<'_>, values: C) -> Result<()> {
+        let old_count = groups.values.count();
         let keys = encoder.decode(&groups.ids.values()[old_count..], &mut self.texts, self.cancel)?;
         if old_count == 0 {
-            (groups.keys, groups.sums) = (keys, sums);
+            (groups.keys, groups.values) = (keys, values);
         } else {
             groups.keys.extend(keys);
-            groups.sums.iter_mut().zip(&sums).try_for_each(|(sums, added)| add(sums, *added))?;
-            groups.sums.extend(sums.into_iter().skip(old_count));
+            groups.values.add_all(0..values.count(), values)?;
         }
         if groups.layout.is_none() {
-            return self.add_distinct(groups.keys, groups.sums);
+            return self.add_distinct(groups.keys, groups.values);
         }
         self.pending = Some(groups);
         Ok(())
@@ -145,7 +154,7 @@ impl<'a> AggregationTable<'a> {
     /// bits, and those of [`CancelToken::check`].
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
         if self.key_width == 1 {
-            self.sums.iter_mut().zip(other.sums).try_for_each(|(sums, added)| add(sums, added))?;
+            self.values.add_all(0..other.values.count(), other.values)?;
             return Ok(self);
         }
         if self.cell_count() < other.cell_count() {
@@ -159,13 +168,10 @@ impl<'a> AggregationTable<'a> {
             (Some(ours), Some(theirs)) if ours.layout == theirs.layout => {
                 ours.merge(theirs, &id_remap, self.cell_count_max, cancel)?;
             }
-            (_, theirs) => theirs.map_or(Ok(()), |theirs| other.add_distinct(theirs.keys, theirs.sums))?,
+            (_, theirs) => theirs.map_or(Ok(()), |theirs| other.add_distinct(theirs.keys, theirs.values))?,
         }
-        for (cell, (key, &sums)) in other.keys.chunks_exact_mut(self.key_width).zip(&other.sums).enumerate() {
-            cancel.check_at(cell)?;
-            remap_texts(key, &id_remap);
-            self.add_cell(key, sums)?;
-        }
+        other.keys.chunks_exact_mut(self.key_width).for_each(|key| remap_texts(key, &id_remap));
+        self.add_cells(&other.keys, other.values)?;
         Ok(self)
     }
 
@@ -173,16 +179,16 @@ impl<'a> AggregationTable<'a> {
     ///
     /// # Errors
     /// As [`AggregationTable::merge`].
-    pub fn finish(mut self) -> Result<Partials> {
+    pub fn finish(mut self) -> Result<Columns<C>> {
         if let Some(groups) = self.pending.take() {
-            self.add_distinct(groups.keys, groups.sums)?;
+            self.add_distinct(groups.keys, groups.values)?;
         }
-        let Self { key_width, keys, sums, cancel, .. } = self;
+        let Self { key_width, keys, values, cancel, .. } = self;
         if key_width == 1 {
-            return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, ..Partials::default() });
+            return Ok(Columns { bins: (0..values.count() as u32).collect(), keys: Vec::new(), values });
         }
         let column = |offset: usize| keys.iter().skip(offset).step_by(key_width).copied();
-        let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
+        let key_values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
             cancel.check()?;
             if !is_text {
                 return Ok(KeyValues::Ints(column(1 + key).collect()));
@@ -190,42 +196,48 @@ impl<'a> AggregationTable<'a> {
             let codes = column(1 + key).map(|id| id as u32).collect();
             Ok(KeyValues::Texts { codes, entries: texts.into_texts() })
         });
-        let values = values.collect::<Result<_>>()?;
-        Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums, row_count: 0 })
+        let key_values = key_values.collect::<Result<_>>()?;
+        Ok(Columns { bins: column(0).map(|bin| bin as u32).collect(), keys: key_values, values })
     }
 
     /// Number of cells and of pending groups. A group may be counted twice.
     fn cell_count(&self) -> usize {
-        self.sums.len() + self.pending.as_ref().map_or(0, |groups| groups.sums.len())
+        self.values.count() + self.pending.as_ref().map_or(0, |groups| groups.values.count())
     }
 
     /// Adds cells that are distinct among themselves. The first ones need no look-up.
-    fn add_distinct(&mut self, keys: Vec<i64>, sums: Vec<Sums>) -> Result<()> {
-        if self.sums.is_empty() {
-            (self.keys, self.sums) = (keys, sums);
+    fn add_distinct(&mut self, keys: Vec<i64>, values: C) -> Result<()> {
+        if self.values.count() == 0 {
+            (self.keys, self.values) = (keys, values);
             return Ok(());
         }
-        let mut cells = keys.chunks_exact(self.key_width).zip(sums).enumerate();
-        cells.try_for_each(|(cell, (key, added))| {
-            self.cancel.check_at(cell)?;
-            self.add_cell(key, added)
-        })
+        self.add_cells(&keys, values)
     }
 
-    /// Adds sums to the cell of a key.
-    fn add_cell(&mut self, key: &[i64], added: Sums) -> Result<()> {
-        self.update_index()?;
-        let cell = self.find_or_insert(key);
-        check_cell_count(self.sums.len(), self.cell_count_max)?;
-        add(&mut self.sums[cell], added)
+    /// Adds sums to the cells of their keys.
+    fn add_cells(&mut self, keys: &[i64], added: C) -> Result<()> {
+        let mut cells = Vec::with_capacity(added.count());
+        for (number, key) in keys.chunks_exact(self.key_width).enumerate() {
+            self.cancel.check_at(number)?;
+            self.update_index()?;
+            cells.push(self.find_or_insert(key));
+            check_cell_count(self.key_count(), self.cell_count_max)?;
+        }
+        self.values.add_all(cells.into_iter(), added)
+    }
+
+    /// Number of cells that have keys, those to which nothing was added yet included.
+    fn key_count(&self) -> usize {
+        self.keys.len() / self.key_width
     }
 
     /// Adds the cells that the index lacks.
     fn update_index(&mut self) -> Result<()> {
         let (keys, key_width) = (&self.keys, self.key_width);
         let hash_of_cell = |cell: u32| hash_of(&keys[cell as usize * key_width..][..key_width]);
-        self.key_index.reserve(self.sums.len() - self.key_index.len(), |&cell| hash_of_cell(cell));
-        for cell in self.key_index.len()..self.sums.len() {
+        let count = keys.len() / key_width;
+        self.key_index.reserve(count - self.key_index.len(), |&cell| hash_of_cell(cell));
+        for cell in self.key_index.len()..count {
             self.cancel.check_at(cell)?;
             self.key_index.insert_unique(hash_of_cell(cell as u32), cell as u32, |&cell| hash_of_cell(cell));
         }
@@ -240,15 +252,14 @@ impl<'a> AggregationTable<'a> {
             return cell as usize;
         }
         keys.extend_from_slice(key);
-        self.sums.push([0; 3]);
-        self.sums.len() - 1
+        self.key_count() - 1
     }
 }
 
-impl PackedGroups {
+impl<C: CellValues> PackedGroups<C> {
     /// Bytes of memory that the groups take.
     pub fn bytes(&self) -> usize {
-        self.ids.bytes() + self.keys.capacity() * size_of::<i64>() + self.sums.capacity() * size_of::<Sums>()
+        self.ids.bytes() + self.keys.capacity() * size_of::<i64>() + self.values.bytes()
     }
 
     /// Adds the groups of another scanner with the same layout, by code instead of by key.
@@ -260,18 +271,14 @@ impl PackedGroups {
             self.ids.replace_with_ids(chunk);
             check_cell_count(self.ids.values().len(), cell_count_max)?;
         }
-        let groups = cells.iter().zip(other.keys.chunks_exact_mut(key_width)).zip(other.sums);
-        for (group, ((&cell, key), added)) in groups.enumerate() {
+        let old_count = self.values.count() as u64;
+        let groups = cells.iter().zip(other.keys.chunks_exact_mut(key_width));
+        for (group, (_, key)) in groups.enumerate().filter(|(_, (cell, _))| **cell >= old_count) {
             cancel.check_at(group)?;
-            if let Some(sums) = self.sums.get_mut(cell as usize) {
-                add(sums, added)?;
-            } else {
-                remap_texts(key, id_remap);
-                self.keys.extend_from_slice(key);
-                self.sums.push(added);
-            }
+            remap_texts(key, id_remap);
+            self.keys.extend_from_slice(key);
         }
-        Ok(())
+        self.values.add_all(cells.into_iter().map(|cell| cell as usize), other.values)
     }
 }
 

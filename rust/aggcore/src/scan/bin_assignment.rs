@@ -8,7 +8,7 @@ use super::Scan;
 use super::dense_ids::GroupCode;
 use crate::columns::slice::RecordSlice;
 
-impl Scan<'_> {
+impl<M> Scan<'_, M> {
     pub(super) fn bin_count(&self) -> usize {
         self.edges.map_or(1, |edges| edges.len().saturating_sub(1))
     }

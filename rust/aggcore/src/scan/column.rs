@@ -1,8 +1,9 @@
 //! Columns of a slice by name: the fields of the records, and columns that are derived from them
-//! (`duration_ms`, and the rates of a code deck).
+//! (`duration_ms`, the rates of a code deck, and derived keys).
 
 use super::Scan;
 use super::code_deck::{CodeDeck, CodeDeckColumn};
+use super::key::{DerivedValues, Key};
 use crate::cancellation::CancelToken;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
@@ -26,11 +27,38 @@ pub enum Column<'a> {
     Text(&'a dyn Texts),
 }
 
+impl<'a> Column<'a> {
+    /// The integer of a row, [`ABSENT`] without one, or if the column has texts.
+    pub(super) fn int(&self, row: usize) -> i64 {
+        match self {
+            Self::Int { values, default, .. } => match values.get(row) {
+                ABSENT => *default,
+                value => value,
+            },
+            Self::Duration(durations) => durations.get(row).1,
+            Self::Dictionary(_) | Self::Text(_) => ABSENT,
+        }
+    }
+
+    /// The text of a row, "" without one, or if the column has integers.
+    pub(super) fn text(&self, row: usize) -> &'a str {
+        match self {
+            Self::Dictionary(column) => column.text(row),
+            Self::Text(texts) => texts.get(row),
+            Self::Int { .. } | Self::Duration(_) => "",
+        }
+    }
+}
+
 /// The columns of one slice. With a code deck, its rates replace those that the records carry.
 pub struct SliceColumns<'a> {
     slice: &'a RecordSlice<'a>,
     deck: Option<CodeDeckColumns<'a>>,
-    /// Holds the memory of the entries.
+    /// Values of the derived keys of the scan.
+    derived: Vec<(&'a Key, DerivedValues<'a>)>,
+    /// Of the rows of a rollup, the values of all keys that it has.
+    given: Vec<(&'a Key, Column<'a>)>,
+    /// Holds the memory of the entries and of the derived values.
     _memory: Option<Reservation>,
 }
 
@@ -43,24 +71,34 @@ struct CodeDeckColumns<'a> {
 }
 
 impl<'a> SliceColumns<'a> {
-    /// The columns of a slice without a code deck.
+    /// The columns of a slice without a code deck and without derived keys.
     pub fn of_records(slice: &'a RecordSlice<'a>) -> Self {
-        Self { slice, deck: None, _memory: None }
+        Self { slice, deck: None, derived: Vec::new(), given: Vec::new(), _memory: None }
     }
 
-    /// The columns of a slice for a scan. If the scan has a code deck, looks up the dialled numbers of all rows.
+    /// The columns of the rows of a rollup, which has the values of these keys.
+    pub fn of_keys(slice: &'a RecordSlice<'a>, given: Vec<(&'a Key, Column<'a>)>) -> Self {
+        Self { given, ..Self::of_records(slice) }
+    }
+
+    /// The columns of a slice for a scan. If the scan reads rates of a code deck, looks up the dialled numbers of all rows.
     ///
     /// # Errors
-    /// A memory limit of the scan, or those of [`CancelToken::check`].
-    pub fn new(scan: &Scan<'a>, slice: &'a RecordSlice<'a>) -> Result<Self> {
-        let Some(deck) = scan.deck else { return Ok(Self::of_records(slice)) };
-        let memory = scan.memory.reserve(2 * slice.rows.end * size_of::<i32>())?;
-        let deck = CodeDeckColumns {
-            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck, scan.cancel)?,
-            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck, scan.cancel)?,
-            texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
-        };
-        Ok(Self { slice, deck: Some(deck), _memory: Some(memory) })
+    /// A memory limit of the scan, those of [`CancelToken::check`], or of [`DerivedValues::new`].
+    pub fn new<M>(scan: &Scan<'a, M>, slice: &'a RecordSlice<'a>) -> Result<Self> {
+        let (mut columns, rows) = (Self::of_records(slice), slice.rows.end);
+        let keys = scan.derived_keys();
+        let deck = scan.deck.filter(|_| scan.reads_deck_rates());
+        let deck_bytes = if deck.is_some() { 2 * rows * size_of::<i32>() } else { 0 };
+        let bytes = deck_bytes + keys.iter().map(|key| DerivedValues::bytes(key, rows)).sum::<usize>();
+        columns._memory = (bytes > 0).then(|| scan.memory.reserve(bytes)).transpose()?;
+        columns.deck = deck.map(|deck| CodeDeckColumns::new(slice, deck, scan.cancel)).transpose()?;
+        for key in keys {
+            scan.cancel.check()?;
+            let values = DerivedValues::new(key, slice, scan.deck, record_column(slice, key.source())?)?;
+            columns.derived.push((key, values));
+        }
+        Ok(columns)
     }
 
     /// The slice.
@@ -82,35 +120,73 @@ impl<'a> SliceColumns<'a> {
     /// # Errors
     /// `Unknown` if records do not have such a column.
     pub fn get(&self, name: &str) -> Result<Column<'_>> {
-        let slice = self.slice;
-        match name {
-            "duration_ms" => return Ok(Column::Duration(slice.durations)),
-            "received_time" => {
-                return Ok(Column::Int {
-                    values: IntValues::I64(slice.received_us),
-                    stats: slice.received_stats,
-                    default: ABSENT,
-                });
-            }
-            _ => {}
-        }
         if let Some(column) = self.deck.as_ref().and_then(|deck| deck.get(name)) {
             return Ok(Column::Dictionary(column));
         }
-        let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
-        Ok(match field.field_type.column_kind() {
-            ColumnKind::Dictionary => Column::Dictionary(slice.fields.dictionaries[field.slot]),
-            ColumnKind::Text => Column::Text(slice.fields.texts[field.slot]),
-            ColumnKind::Int => Column::Int {
-                values: slice.fields.ints[field.slot],
-                stats: slice.column_stats.map_or(UNKNOWN_STATS, |column_stats| column_stats[field.slot]),
-                default: default_of(field.slot),
-            },
-        })
+        let is_named = |key: &Key| matches!(key, Key::Column(column) if column == name);
+        match self.given.iter().find(|(key, _)| is_named(key)) {
+            Some((_, column)) => Ok(*column),
+            None if self.given.is_empty() => record_column(self.slice, name),
+            None => Err(Error::Unknown { what: "column of the rollup", name: name.to_owned() }),
+        }
+    }
+
+    /// Returns the values of a key of the scan.
+    ///
+    /// # Errors
+    /// As [`SliceColumns::get`].
+    pub fn key(&self, key: &Key) -> Result<Column<'_>> {
+        if let Some((_, column)) = self.given.iter().find(|(given, _)| *given == key) {
+            return Ok(*column);
+        }
+        match self.derived.iter().find(|(derived, _)| *derived == key) {
+            Some((_, values)) => Ok(values.column()),
+            None if key.is_derived() => Err(Error::Unknown { what: "derived key of the scan", name: format!("{key:?}") }),
+            None => self.get(key.source()),
+        }
     }
 }
 
-impl CodeDeckColumns<'_> {
+/// Returns a column of the records of a slice.
+fn record_column<'a>(slice: &'a RecordSlice<'a>, name: &str) -> Result<Column<'a>> {
+    match name {
+        "duration_ms" => return Ok(Column::Duration(slice.durations)),
+        "received_time" => {
+            let (values, stats) = (IntValues::I64(slice.received_us), slice.received_stats);
+            return Ok(Column::Int { values, stats, default: ABSENT });
+        }
+        _ => {}
+    }
+    let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
+    Ok(match field.field_type.column_kind() {
+        ColumnKind::Dictionary => Column::Dictionary(slice.fields.dictionaries[field.slot]),
+        ColumnKind::Text => Column::Text(slice.fields.texts[field.slot]),
+        ColumnKind::Int => Column::Int {
+            values: slice.fields.ints[field.slot],
+            stats: slice.column_stats.map_or(UNKNOWN_STATS, |column_stats| column_stats[field.slot]),
+            default: default_of(field.slot),
+        },
+    })
+}
+
+/// Whether a code deck replaces a column of records.
+pub(super) fn is_deck_rate(name: &str) -> bool {
+    let rate = name.strip_prefix("orig_").or_else(|| name.strip_prefix("term_"));
+    rate.is_some_and(|rate| DECK_RATES.contains(&rate))
+}
+
+/// The columns of a code deck, by their names without the leg.
+const DECK_RATES: [&str; 3] = ["rates_code", "rates_code_name", "rates_country"];
+
+impl<'a> CodeDeckColumns<'a> {
+    fn new(slice: &RecordSlice<'_>, deck: &'a CodeDeck, cancel: &CancelToken) -> Result<Self> {
+        Ok(Self {
+            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck, cancel)?,
+            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck, cancel)?,
+            texts: DECK_RATES.map(|name| (name, deck.column(name))),
+        })
+    }
+
     fn get(&self, name: &str) -> Option<DictionaryColumn<'_>> {
         let (entry_of_row, column) = match name.split_at_checked(5)? {
             ("orig_", column) => (&self.orig_entries, column),

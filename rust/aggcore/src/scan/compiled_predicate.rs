@@ -11,13 +11,14 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::column::{Column, SliceColumns};
+use super::group_verdicts::GroupVerdicts;
 use super::pair_verdicts::PairVerdicts;
 use super::predicate::{Predicate, TextMatch};
 use super::predicate_kernels::{
     DictionaryVerdicts, IntTest, TextTest, clear_unless, mask_codes, mask_durations, mask_ints, retain,
 };
 use crate::columns::call_duration::CallDurations;
-use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, Texts, with_codes};
+use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, EntryOrder, Texts, with_codes};
 use crate::columns::integer::{ColumnStats, IntValues, with_int_values};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
@@ -39,6 +40,12 @@ pub enum CompiledPredicate<'a> {
     Text { texts: &'a dyn Texts, test: TextTest<'a> },
     /// A test of two dictionary-encoded texts.
     Pairs(PairVerdicts<'a>),
+    /// A test of the values of keys.
+    Groups(GroupVerdicts<'a>),
+    /// At least one of these holds.
+    AnyOf(Vec<Self>),
+    /// This one does not hold.
+    Not(Box<Self>),
 }
 
 impl<'a> CompiledPredicate<'a> {
@@ -48,7 +55,10 @@ impl<'a> CompiledPredicate<'a> {
     /// `Unknown` if the slice does not have the column or the column has another type.
     pub fn new(predicate: &'a Predicate, columns: &'a SliceColumns<'a>) -> Result<Self> {
         // Also where the verdict is known: a column that does not exist is an error.
-        let found = predicate.columns().iter().map(|name| columns.get(name)).collect::<Result<Vec<_>>>()?;
+        // The others look up what they read themselves: a rollup has keys, and not the columns that these are of.
+        let is_on_columns = !matches!(predicate, Predicate::InGroups { .. } | Predicate::AnyOf(_) | Predicate::Not(_));
+        let names = if is_on_columns { predicate.columns() } else { Vec::new() };
+        let found = names.iter().map(|name| columns.get(name)).collect::<Result<Vec<_>>>()?;
         if let Some(verdict) = columns.account().and_then(|account| predicate.verdict_on_account(account)) {
             return Ok(Self::Constant(verdict));
         }
@@ -64,6 +74,10 @@ impl<'a> CompiledPredicate<'a> {
             }
             Predicate::Present { wanted, .. } => Ok(compile_presence(found[0], *wanted)),
             Predicate::TextPairs { columns, allowed } => compile_pairs(&found, columns, allowed),
+            Predicate::InGroups { groups, .. } if groups.is_empty() => Ok(Self::Constant(false)),
+            Predicate::InGroups { keys, groups } => Ok(Self::Groups(GroupVerdicts::new(keys, groups, columns)?)),
+            Predicate::AnyOf(conditions) => compile_any(conditions, columns),
+            Predicate::Not(condition) => Ok(Self::new(condition, columns)?.negated()),
         }
     }
 
@@ -80,6 +94,9 @@ impl<'a> CompiledPredicate<'a> {
             Self::Dictionary(verdicts) => verdicts.text_count(),
             Self::Text { .. } => usize::MAX,
             Self::Pairs(verdicts) => verdicts.text_count(),
+            Self::Groups(verdicts) => verdicts.text_count(),
+            Self::AnyOf(conditions) => conditions.iter().fold(0, |count, condition| condition.text_count().saturating_add(count)),
+            Self::Not(condition) => condition.text_count(),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => 0,
         }
     }
@@ -88,7 +105,7 @@ impl<'a> CompiledPredicate<'a> {
     /// reads texts.
     pub fn apply_to_mask(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
-            Self::Constant(true) | Self::Dictionary(_) | Self::Text { .. } | Self::Pairs(_) => {}
+            Self::Constant(true) | Self::Dictionary(_) | Self::Text { .. } | Self::Pairs(_) | Self::Groups(_) => {}
             Self::Constant(false) => mask.fill(0),
             Self::Int { values, absent, test } => {
                 with_int_values!(values, values => mask_ints(&values[rows], mask, *absent, *test), clear_unless(mask, *absent));
@@ -100,7 +117,25 @@ impl<'a> CompiledPredicate<'a> {
             Self::Codes { codes, first, last } => {
                 with_codes!(codes, codes => mask_codes(&codes[rows], mask, *first, *last), mask.fill(0));
             }
+            Self::AnyOf(_) | Self::Not(_) if self.reads_texts() => {}
+            Self::AnyOf(conditions) => {
+                let mut any = vec![0; mask.len()];
+                for condition in conditions {
+                    any.iter_mut().zip(condition.mask(rows.clone())).for_each(|(any, verdict)| *any |= verdict);
+                }
+                mask.iter_mut().zip(any).for_each(|(byte, any)| *byte &= any);
+            }
+            Self::Not(condition) => {
+                mask.iter_mut().zip(condition.mask(rows)).for_each(|(byte, verdict)| *byte &= 1 - verdict);
+            }
         }
+    }
+
+    /// The verdicts of a cheap predicate, as mask bytes.
+    fn mask(&self, rows: Range<usize>) -> Vec<u8> {
+        let mut mask = vec![1; rows.len()];
+        self.apply_to_mask(rows, &mut mask);
+        mask
     }
 
     /// Removes the rows that fail a predicate that reads texts. Leaves them alone if the predicate is a cheap
@@ -110,9 +145,57 @@ impl<'a> CompiledPredicate<'a> {
             Self::Dictionary(verdicts) => verdicts.retain(rows),
             Self::Text { texts, test } => retain(rows, |row| test(texts.bytes(row))),
             Self::Pairs(verdicts) => verdicts.retain(rows),
+            Self::Groups(verdicts) => retain(rows, |row| verdicts.holds(row)),
+            Self::AnyOf(_) | Self::Not(_) if self.reads_texts() => retain(rows, |row| self.holds(row)),
+            Self::AnyOf(_) | Self::Not(_) => {}
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
         }
     }
+
+    fn negated(self) -> Self {
+        if let Self::Constant(verdict) = self { Self::Constant(!verdict) } else { Self::Not(Box::new(self)) }
+    }
+
+    /// The verdict on a row.
+    fn holds(&mut self, row: usize) -> bool {
+        match self {
+            Self::Constant(verdict) => *verdict,
+            Self::Int { values, absent, test } => match values.get(row) {
+                ABSENT => *absent,
+                value => test.holds(value),
+            },
+            Self::Duration { durations, test } => test.holds(durations.get(row).1),
+            Self::Codes { codes, first, last } => {
+                with_codes!(codes, codes => (*first + 1..=*last + 1).contains(&codes[row].one_based()), false)
+            }
+            Self::Dictionary(verdicts) => verdicts.holds(row),
+            Self::Text { texts, test } => test(texts.bytes(row)),
+            Self::Pairs(verdicts) => verdicts.holds_for(row),
+            Self::Groups(verdicts) => verdicts.holds(row),
+            Self::AnyOf(conditions) => conditions.iter_mut().any(|condition| condition.holds(row)),
+            Self::Not(condition) => !condition.holds(row),
+        }
+    }
+}
+
+/// Compiles the test that one of some conditions holds.
+fn compile_any<'a>(conditions: &'a [Predicate], columns: &'a SliceColumns<'a>) -> Result<CompiledPredicate<'a>> {
+    let mut open = Vec::new();
+    for condition in conditions {
+        let compiled = CompiledPredicate::new(condition, columns)?;
+        let CompiledPredicate::Constant(verdict) = compiled else {
+            open.push(compiled);
+            continue;
+        };
+        if verdict {
+            return Ok(compiled);
+        }
+    }
+    Ok(match open.len() {
+        0 => CompiledPredicate::Constant(false),
+        1 => open.remove(0),
+        _ => CompiledPredicate::AnyOf(open),
+    })
 }
 
 /// Compiles a test that also holds for an absent integer if `or_absent`. Fails if `column` does not have integers.

@@ -1,5 +1,7 @@
 //! The measures of a scan.
 
+use super::CALL_COLUMNS;
+
 /// What a scan sums per cell, as three integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -13,4 +15,20 @@ pub enum Measure {
         /// The instant, microseconds UTC.
         as_of_us: i64,
     },
+}
+
+/// What a scan sums, of any kind.
+pub trait Measured {
+    /// Names of the columns that it is read from.
+    fn column_names(&self) -> Vec<&'static str>;
+}
+
+impl Measured for Measure {
+    fn column_names(&self) -> Vec<&'static str> {
+        match self {
+            Self::Sessions => Vec::new(),
+            Self::Calls => CALL_COLUMNS.to_vec(),
+            Self::Elapsed { .. } => vec!["answer_time"],
+        }
+    }
 }

@@ -11,15 +11,22 @@
 //!
 //! [`Scanner::add`] runs the steps 2 to 4 of a plan, and holds the sums.
 //!
-//!
 //! A scan without keys whose bins are whole minutes replaces steps 3 and 4: `minute_scan` adds each row to
 //! its minute, and each minute is added to its bin at the end.
+//!
+//! `cell_sums` adds the sums that the servers of a cluster have formed for one scan; `answer_cells` finds the cells of their
+//! answers.
 //!
 //! All sums are integers, so that they do not depend on the order in which slices are added.
 
 mod accumulate;
 mod aggregation_table;
+mod answer_cells;
+mod answer_keys;
 mod bin_assignment;
+pub(crate) mod cell_places;
+mod cell_sums;
+mod cell_values;
 pub mod code_deck;
 mod code_deck_json;
 pub mod code_deck_request;
@@ -27,6 +34,9 @@ pub mod column;
 pub mod compiled_predicate;
 pub(crate) mod dense_ids;
 mod group_key;
+mod group_scanner;
+mod group_verdicts;
+mod key;
 mod measure;
 pub(crate) mod minute_histogram;
 mod minute_lanes;
@@ -41,6 +51,7 @@ mod row_values;
 mod scanner;
 pub mod selection;
 pub mod sums;
+pub mod traffic;
 
 use std::sync::Arc;
 
@@ -52,33 +63,36 @@ use crate::record::schema::segment_column;
 use crate::tuning::Tuning;
 
 use code_deck::CodeDeck;
-use column::SliceColumns;
+use column::{SliceColumns, is_deck_rate};
 use compiled_predicate::compile_residual;
 use dense_ids::{DenseIds, IdTablePool};
 use predicate::Predicate;
 use selection::Selector;
 
-pub use measure::Measure;
+pub use cell_sums::CellSums;
+pub use key::{Key, LocalOffsets, LocalPart};
+pub use measure::{Measure, Measured};
 pub use partials::{KeyValues, Partials};
 pub use plan::{Plan, RollupRows};
 pub use scanner::Scanner;
 pub use sums::Sums;
+pub use traffic::TrafficScan;
 
 /// The columns that a call duration is read from: the duration itself if the slice has it, otherwise both
 /// times.
 const CALL_COLUMNS: [&str; 3] = [segment_column::NAME_OF_DURATION, "answer_time", "end_time"];
 
 /// A query: integer sums of the records that satisfy all predicates, by bin and group key.
-pub struct Scan<'a> {
+pub struct Scan<'a, M = Measure> {
     /// Edges of the bins in microseconds UTC, ascending: bin `i` has the records with a setup time in
     /// `edges[i]..edges[i + 1]`. Empty: a scan without bins, which selects nothing. `None`: one bin of all time.
     pub edges: Option<&'a [i64]>,
     /// The conditions that a record must satisfy.
     pub predicates: &'a [Predicate],
-    /// Names of the columns to group by.
-    pub keys: &'a [String],
+    /// What to group by.
+    pub keys: &'a [Key],
     /// The values to sum.
-    pub measure: Measure,
+    pub measure: M,
     /// The code deck whose rates replace those that the records carry.
     pub deck: Option<&'a CodeDeck>,
     /// Cells that a scan with keys may have before it fails.
@@ -114,28 +128,50 @@ impl ScanResources {
     }
 }
 
-impl Scan<'_> {
+impl<M: Measured> Scan<'_, M> {
     /// Names of the columns that the scan reads. A slice may lack all others.
     pub fn column_names(&self) -> Vec<&str> {
         let mut names = column_names(self.predicates);
-        names.extend(self.keys.iter().map(String::as_str));
-        match self.measure {
-            Measure::Sessions => {}
-            Measure::Calls => names.extend(CALL_COLUMNS),
-            Measure::Elapsed { .. } => names.push("answer_time"),
-        }
+        names.extend(self.keys.iter().map(Key::source));
+        names.extend(self.measure.column_names());
         if self.keys.is_empty() {
             names.extend([segment_column::NAME_OF_MINUTE, segment_column::NAME_OF_DURATION]);
         }
-        if self.deck.is_some() {
+        if self.reads_deck_rates() {
             names.extend(["orig_dst_party_id", "term_dst_party_id"]);
         }
         names
+    }
+}
+
+impl<'a, M> Scan<'a, M> {
+    /// The keys whose values are derived from columns, each once.
+    fn derived_keys(&self) -> Vec<&'a Key> {
+        let of_predicates = self.predicates.iter().flat_map(Predicate::keys);
+        let mut derived = Vec::new();
+        for key in self.keys.iter().chain(of_predicates).filter(|key| key.is_derived()) {
+            if !derived.contains(&key) {
+                derived.push(key);
+            }
+        }
+        derived
     }
 
     /// The range of setup times [from, to) of all bins, microseconds UTC.
     pub fn range(&self) -> (i64, i64) {
         range_of(self.edges)
+    }
+
+    /// Whether the result depends on the code deck.
+    pub fn reads_deck(&self) -> bool {
+        let of_predicates = self.predicates.iter().flat_map(Predicate::keys);
+        self.reads_deck_rates() || self.keys.iter().chain(of_predicates).any(|key| matches!(key, Key::DeckCode { .. }))
+    }
+
+    /// Whether the scan reads rates of the code deck, which are looked up for each row.
+    pub fn reads_deck_rates(&self) -> bool {
+        let keys = self.keys.iter().map(Key::source);
+        self.deck.is_some() && keys.chain(column_names(self.predicates)).any(is_deck_rate)
     }
 }
 
@@ -150,7 +186,7 @@ pub fn range_of(edges: Option<&[i64]>) -> (i64, i64) {
 
 /// Names of the columns that predicates read.
 pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
-    let names = predicates.iter().flat_map(Predicate::columns).map(String::as_str);
+    let names = predicates.iter().flat_map(Predicate::columns);
     names.flat_map(|name| if name == "duration_ms" { CALL_COLUMNS.to_vec() } else { vec![name] }).collect()
 }
 

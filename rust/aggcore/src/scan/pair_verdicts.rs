@@ -35,6 +35,12 @@ impl<'a> PairVerdicts<'a> {
         with_codes!(codes, codes => retain(rows, |row| self.holds(row, codes[row].one_based())), rows.clear());
     }
 
+    /// The verdict on a row.
+    pub(super) fn holds_for(&mut self, row: usize) -> bool {
+        let slot = (self.first.code(row) + 1) as usize;
+        self.holds(row, slot)
+    }
+
     fn holds(&mut self, row: usize, slot: usize) -> bool {
         if self.groups[slot] == 0 {
             self.groups[slot] = self.group_of(slot);

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use super::cell_places::{CellPlaces, invalid, numbers_below};
 use super::sums::{Sums, add};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The values of one key column, by cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl KeyValues {
     }
 
     /// Returns the number of cells.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Ints(values) => values.len(),
             Self::Texts { codes, .. } => codes.len(),
@@ -62,7 +63,7 @@ impl KeyValues {
     }
 
     /// Returns the value of a cell as an integer: equal for equal values.
-    fn code(&self, cell: usize) -> i64 {
+    pub(super) fn code(&self, cell: usize) -> i64 {
         match self {
             Self::Ints(values) => values[cell],
             Self::Texts { codes, .. } => codes[cell].into(),
@@ -105,7 +106,7 @@ impl Partials {
             return Err(invalid(format!("cell {cell} has a negative sum: {:?}", partials.sums[cell])));
         }
         if partials.keys.is_empty() {
-            partials.check_is_one_cell_per_bin(bin_count)?;
+            partials.places().check_by_bin(bin_count)?;
         } else {
             partials.check_groups()?;
         }
@@ -118,27 +119,9 @@ impl Partials {
     /// # Errors
     /// `InvalidPartials` or `SumOverflow`.
     pub fn check(&self, bin_count: usize) -> Result<()> {
-        self.check_lengths()?;
-        if let Some(bin) = self.bins.iter().find(|&&bin| bin as usize >= bin_count) {
-            return Err(invalid(format!("a cell is in bin {bin} of {bin_count}")));
-        }
-        let has_code_without_entry = self.keys.iter().any(|key| match key {
-            KeyValues::Ints(_) => false,
-            KeyValues::Texts { codes, entries } => codes.iter().any(|&code| code as usize >= entries.len()),
-        });
-        if has_code_without_entry {
-            return Err(invalid("a code has no entry"));
-        }
+        self.places().check_lengths(self.sums.len())?;
+        self.places().check_bounds(bin_count)?;
         self.check_total()
-    }
-
-    fn check_lengths(&self) -> Result<()> {
-        let cell_count = self.sums.len();
-        let lengths = self.keys.iter().map(KeyValues::len);
-        match lengths.chain([self.bins.len()]).find(|&length| length != cell_count) {
-            Some(length) => Err(invalid(format!("a column has {length} values, and there are {cell_count} cells"))),
-            None => Ok(()),
-        }
     }
 
     /// Checks that the sums add up to less than 2^63.
@@ -157,21 +140,9 @@ impl Partials {
     /// # Errors
     /// As [`Partials::check`].
     pub fn check_by_bin(&self, bin_count: usize) -> Result<()> {
-        self.check_lengths()?;
-        if !self.keys.is_empty() {
-            return Err(invalid(format!("there are {} keys, and the answer has none", self.keys.len())));
-        }
-        self.check_is_one_cell_per_bin(bin_count)?;
+        self.places().check_lengths(self.sums.len())?;
+        self.places().check_by_bin(bin_count)?;
         self.check_total()
-    }
-
-    fn check_is_one_cell_per_bin(&self, bin_count: usize) -> Result<()> {
-        // Without an early end, so that the loop vectorizes.
-        let differences = self.bins.iter().zip(0u32..).fold(0, |bits, (&bin, number)| bits | bin ^ number);
-        if self.bins.len() != bin_count || differences != 0 {
-            return Err(invalid(format!("without keys there must be one cell for each of {bin_count} bins, in order")));
-        }
-        Ok(())
     }
 
     /// Checks that each cell has a record, and that no two have the same bin and group.
@@ -179,31 +150,12 @@ impl Partials {
         if let Some(cell) = self.sums.iter().position(|sums| sums[0] == 0) {
             return Err(invalid(format!("cell {cell} counts nothing")));
         }
-        let width = 1 + self.keys.len();
-        let mut groups = Vec::with_capacity(self.sums.len() * width);
-        for (cell, &bin) in self.bins.iter().enumerate() {
-            groups.push(bin.into());
-            groups.extend(self.keys.iter().map(|key| key.code(cell)));
-        }
-        let mut distinct: HashSet<&[i64]> = HashSet::with_capacity(self.sums.len());
-        match groups.chunks(width).position(|group| !distinct.insert(group)) {
-            Some(cell) => Err(invalid(format!("cell {cell} has the bin and the group of an earlier cell"))),
-            None => Ok(()),
-        }
+        self.places().check_distinct()
     }
-}
 
-/// Returns numbers from 0 to `bound`, exclusive.
-fn numbers_below(numbers: &[i64], bound: usize, what: &str) -> Result<Vec<u32>> {
-    let number = |(cell, &number): (usize, &i64)| match u32::try_from(number) {
-        Ok(small) if (small as usize) < bound => Ok(small),
-        _ => Err(invalid(format!("cell {cell} has {what} {number}, and there are {bound}"))),
-    };
-    numbers.iter().enumerate().map(number).collect()
-}
-
-fn invalid(problem: impl Into<String>) -> Error {
-    Error::InvalidPartials(problem.into())
+    fn places(&self) -> CellPlaces<'_> {
+        CellPlaces { bins: &self.bins, keys: &self.keys }
+    }
 }
 
 #[cfg(test)]

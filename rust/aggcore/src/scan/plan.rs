@@ -15,11 +15,11 @@ use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 
 /// What a scan does with one slice.
-pub struct Plan<'a> {
+pub struct Plan<'a, V = RowValues<'a>> {
     /// The rows.
     pub(super) slice: &'a RecordSlice<'a>,
     /// The values that each row adds.
-    pub(super) values: RowValues<'a>,
+    pub(super) values: V,
     /// Upper bound of the calls that the rows stand for.
     pub(super) call_count_max: u64,
     /// Selects the rows.
@@ -63,7 +63,9 @@ impl<'a> Plan<'a> {
     ) -> Result<Self> {
         Self::bind(scan, columns, residual, RowValues::of_rollup(rollup.sums, scan.measure), rollup.call_count)
     }
+}
 
+impl<'a, V> Plan<'a, V> {
     /// Says that the slice is of a memtable; `memtable` is a number that no other memtable of the scan has.
     ///
     /// Slices of one memtable share dictionaries, so that one after the other can add to the same packed groups instead
@@ -87,12 +89,12 @@ impl<'a> Plan<'a> {
         self.slice
     }
 
-    fn bind(
-        scan: &'a Scan<'a>, columns: &'a SliceColumns<'a>, predicates: &[&'a Predicate], values: RowValues<'a>,
-        call_count_max: u64,
+    /// Binds predicates and keys of a scan to columns.
+    pub(super) fn bind<M>(
+        scan: &'a Scan<'a, M>, columns: &'a SliceColumns<'a>, predicates: &[&'a Predicate], values: V, call_count_max: u64,
     ) -> Result<Self> {
         let slice = columns.slice();
-        let keys = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
+        let keys = scan.keys.iter().map(|key| columns.key(key)).collect::<Result<_>>()?;
         let (residual, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) =
             compile_residual(predicates, columns)?.into_iter().unzip();
         let selector = Selector::new(slice, scan.range(), compiled, &scan.resources.tuning);

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memmem;
 
+use super::key::Key;
 pub use super::network::Network;
 use crate::error::{Error, Result};
+use crate::record::schema::{ABSENT, ColumnKind, Field, default_of, field};
 
 /// A condition on one column of a record, or on two.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,21 @@ pub enum Predicate {
     Present { column: String, wanted: bool },
     /// Two texts are a pair that is allowed. Absent texts are in no pair.
     TextPairs { columns: [String; 2], allowed: AllowedPairs },
+    /// The values of keys are those of one of the groups, each of which has one for each key.
+    InGroups { keys: Vec<Key>, groups: Vec<Vec<KeyValue>> },
+    /// At least one of the conditions holds.
+    AnyOf(Vec<Predicate>),
+    /// A condition does not hold; for an absent value, too, if the condition does not hold for it.
+    Not(Box<Predicate>),
+}
+
+/// The value of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // Their names say what they are.
+pub enum KeyValue {
+    Absent,
+    Int(i64),
+    Text(String),
 }
 
 /// Pairs of texts: the first texts, which ascend and differ, each with the second texts, which do too, or with none if any
@@ -78,15 +95,52 @@ impl Predicate {
     }
 
     /// Names of the columns.
-    pub fn columns(&self) -> &[String] {
+    pub fn columns(&self) -> Vec<&str> {
         match self {
             Self::Between { column, .. }
             | Self::OneOfInts { column, .. }
             | Self::OneOfTexts { column, .. }
             | Self::Text { column, .. }
             | Self::InNetwork { column, .. }
-            | Self::Present { column, .. } => std::slice::from_ref(column),
-            Self::TextPairs { columns, .. } => columns,
+            | Self::Present { column, .. } => vec![column],
+            Self::TextPairs { columns, .. } => columns.iter().map(String::as_str).collect(),
+            Self::InGroups { keys, .. } => keys.iter().map(Key::source).collect(),
+            Self::AnyOf(conditions) => conditions.iter().flat_map(Self::columns).collect(),
+            Self::Not(condition) => condition.columns(),
+        }
+    }
+
+    /// The keys that the predicate compares.
+    pub(super) fn keys(&self) -> Vec<&Key> {
+        match self {
+            Self::InGroups { keys, .. } => keys.iter().collect(),
+            Self::AnyOf(conditions) => conditions.iter().flat_map(Self::keys).collect(),
+            Self::Not(condition) => condition.keys(),
+            Self::Between { .. }
+            | Self::OneOfInts { .. }
+            | Self::OneOfTexts { .. }
+            | Self::Text { .. }
+            | Self::InNetwork { .. }
+            | Self::Present { .. }
+            | Self::TextPairs { .. } => Vec::new(),
+        }
+    }
+
+    /// The keys whose values decide the predicate; `None` if it can only be evaluated for records, because a group by an
+    /// absent value of a field with a default does not tell it from the default.
+    pub fn evaluated_keys(&self) -> Option<Vec<Key>> {
+        match self {
+            Self::InGroups { keys, .. } => Some(keys.clone()),
+            Self::AnyOf(conditions) => Some(conditions.iter().map(Self::evaluated_keys).collect::<Option<Vec<_>>>()?.concat()),
+            Self::Not(condition) => condition.evaluated_keys(),
+            Self::Present { column, .. } | Self::OneOfInts { column, or_absent: true, .. } if has_default(column) => None,
+            Self::Between { .. }
+            | Self::OneOfInts { .. }
+            | Self::OneOfTexts { .. }
+            | Self::Text { .. }
+            | Self::InNetwork { .. }
+            | Self::Present { .. }
+            | Self::TextPairs { .. } => Some(Key::columns(&self.columns())),
         }
     }
 
@@ -108,7 +162,10 @@ impl Predicate {
             | Self::OneOfInts { .. }
             | Self::Text { .. }
             | Self::InNetwork { .. }
-            | Self::TextPairs { .. } => None,
+            | Self::TextPairs { .. }
+            | Self::InGroups { .. }
+            | Self::AnyOf(_)
+            | Self::Not(_) => None,
         }
     }
 
@@ -121,6 +178,11 @@ impl Predicate {
     fn wants_end(&self, wanted: bool) -> bool {
         matches!(self, Self::Present { column, wanted: here } if column == END && *here == wanted)
     }
+}
+
+fn has_default(column: &str) -> bool {
+    let is_int = |field: &&Field| field.field_type.column_kind() == ColumnKind::Int;
+    field(column).filter(is_int).is_some_and(|field| default_of(field.slot) != ABSENT)
 }
 
 /// Whether an active session may satisfy all predicates.
@@ -154,7 +216,10 @@ pub fn accounts_of(predicates: &[Predicate]) -> Option<Vec<&str>> {
         | Predicate::OneOfInts { .. }
         | Predicate::Text { .. }
         | Predicate::InNetwork { .. }
-        | Predicate::TextPairs { .. } => None,
+        | Predicate::TextPairs { .. }
+        | Predicate::InGroups { .. }
+        | Predicate::AnyOf(_)
+        | Predicate::Not(_) => None,
     })
 }
 

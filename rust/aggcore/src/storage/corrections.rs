@@ -14,14 +14,14 @@ use crate::columns::RecordColumns;
 use crate::record::data_scope::DataScope;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::record::scrubbing::{ScrubbedTexts, Scrubbing};
-use crate::record::{Record, RejectReason, Rejection, US_PER_DAY};
+use crate::record::{Record, Rejection, US_PER_DAY};
 use crate::wire::columnar_batch::ColumnarBatch;
 use crate::wire::corrections::{Held, corrected};
 use crate::wire::parts::part_order;
 use crate::wire::versions::Versions;
 
 /// Corrections of one record in a batch. Each may move all parts after its own, under the lock of the journal.
-const CORRECTIONS_OF_RECORD_MAX: usize = 10_000;
+pub const CORRECTIONS_OF_RECORD_MAX: usize = 10_000;
 
 /// What the records of a batch turned out to be.
 #[derive(Default)]
@@ -74,12 +74,16 @@ impl State {
             for row in in_part_order(&fields, rows) {
                 let record = fields.record(row);
                 match writer {
-                    Some(writer) if joins_outside(&record, &held, writer) => resolved.rejected.push((row, of_others())),
+                    Some(writer) if joins_outside(&record, &held, writer) => {
+                        resolved.rejected.push((row, Rejection::outside_data_scope()))
+                    }
                     _ if corrects => resolved.add(row, record, &mut held, &self.scrubbing),
                     _ => resolved.versions.push(ResolvedVersion { row, record, texts: None }),
                 }
             }
-            resolved.rejected.extend(further.iter().map(|&row| (row, too_many())));
+            resolved
+                .rejected
+                .extend(further.iter().map(|&row| (row, Rejection::too_many_corrections(CORRECTIONS_OF_RECORD_MAX))));
         }
         resolved.versions.sort_by_key(|version| version.row);
         resolved.rejected.sort_by_key(|(row, _)| *row);
@@ -125,16 +129,6 @@ impl<'a> ResolvedBatch<'a> {
 fn joins_outside(version: &Record<'_>, held: &[Versions], writer: &DataScope) -> bool {
     let joined = held.iter().filter(|versions| versions.joinable_days().contains(&version.day()));
     joined.into_iter().any(|versions| versions.with_merged(|merged| writer.outside(merged).is_some()))
-}
-
-fn of_others() -> Rejection {
-    let description = "session_id: a record of this session lies outside the data scope of the credential".to_owned();
-    Rejection::new(RejectReason::OutsideDataScope, description)
-}
-
-fn too_many() -> Rejection {
-    let description = format!("session_id: a batch may have {CORRECTIONS_OF_RECORD_MAX} corrections of one record");
-    Rejection::new(RejectReason::TooManyParts, description)
 }
 
 /// Adds a version to the states that it joins, without a copy of the only one.

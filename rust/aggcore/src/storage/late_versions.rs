@@ -68,16 +68,21 @@ impl State {
         }
         joined.with_merged(|record| {
             let versions = joined.to_bytes(record);
-            if let Some(bytes) = &versions {
-                self.full_records.note(key.hash, joined.joinable_days(), bytes.len());
-            }
+            self.note_size(key.hash, &joined, versions.as_deref());
             let metadata = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
             self.replace(locations, record, metadata);
         });
     }
 
+    /// Notes how much the versions of a record take.
+    pub(super) fn note_size(&self, key_hash: u64, versions: &Versions, encoded: Option<&[u8]>) {
+        if let Some(bytes) = encoded {
+            self.full_records.note(key_hash, versions.joinable_days(), bytes.len());
+        }
+    }
+
     /// Stores a merged record and removes the rows that it was merged from.
-    fn replace(&mut self, stored: Vec<RowLocation>, record: &Record<'_>, metadata: RowMetadata<'_>) {
+    pub(super) fn replace(&mut self, stored: Vec<RowLocation>, record: &Record<'_>, metadata: RowMetadata<'_>) {
         match (stored.as_slice(), record.is_finished()) {
             (&[RowLocation::Active(row)], false) => self.active.replace(row, record, metadata),
             (&[RowLocation::Memtable(row)], true) => self.memtable.replace(row, record, metadata),
@@ -135,6 +140,19 @@ impl State {
             RowLocation::Segment { day, number, row } => {
                 let read = |record: &Record<'_>, versions: Option<&[u8]>| Versions::of_row(record, versions);
                 read_row(&self.segments.get(&day)?.get(number)?.segment, row, read).ok()?
+            }
+        }
+    }
+
+    /// When the record of a row was last changed, microseconds UTC; `None` if the row is corrupt.
+    pub(super) fn received_us(&self, location: &RowLocation) -> Option<i64> {
+        match *location {
+            RowLocation::Active(row) => Some(self.active.received_us(row)),
+            RowLocation::Memtable(row) => Some(self.memtable.received_us(row)),
+            RowLocation::Immutable { number, row } => Some(self.immutable.get(number)?.table.received_us(row)),
+            RowLocation::Segment { day, number, row } => {
+                let (segment, no_tombstones) = (&self.segments.get(&day)?.get(number)?.segment, RowSet::default());
+                guard([&**segment], || Ok(segment.row(row, &no_tombstones)?.0.received_us[row])).ok()
             }
         }
     }
@@ -205,7 +223,7 @@ pub fn join_version(stored: Vec<Versions>, added: &Versions) -> (Versions, Batch
 
 /// Joins states that are stored apart, then adds versions of one day, which are in the order of arrival. Returns the state, and
 /// whether it must be stored; `None` if both lists are empty.
-fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut BatchOutcome) -> Option<(Versions, bool)> {
+pub fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut BatchOutcome) -> Option<(Versions, bool)> {
     let is_apart = stored.len() > 1;
     let mut joined = stored.into_iter().reduce(|one, other| one.join(&other));
     // The first version changes records that were apart until it came, and a record that has no version of its day, even if

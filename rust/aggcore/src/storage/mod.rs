@@ -3,10 +3,10 @@
 //! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
 //! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
-//! already, `corrections.rs` finds the versions that corrections are, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` reads all of it
+//! already, `corrections.rs` finds the versions that corrections are, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` and `task_scanner.rs` read all of it
 //! (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
-//! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days and `deletion.rs` single records.
-//! `scrubbing.rs` erases and masks numbers of parties.
+//! `rollup_cache.rs` and `traffic_rollups.rs` shorten scans of segments, and `retention.rs` drops old days and `deletion.rs` single records.
+//! `scrubbing.rs` erases and masks numbers of parties, and `moving.rs` moves records from one store to another.
 
 pub mod export;
 pub mod memtable;
@@ -29,6 +29,7 @@ mod gauges;
 mod helper_threads;
 mod late_versions;
 mod memtable_copy;
+mod moving;
 mod niceness;
 mod parallel_scan;
 mod retention;
@@ -38,8 +39,13 @@ mod scrubbed_source;
 mod scrubbing;
 mod segment_edit;
 mod snapshot_progress;
+mod source_counters;
 mod state;
 mod state_snapshot;
+mod task_scanner;
+mod traffic_rollup;
+mod traffic_rollups;
+mod traffic_shape;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -57,19 +63,21 @@ use copier::Copier;
 use full_records::FullRecords;
 use helper_threads::HelperThreads;
 use memtable::RowMetadata;
-use rollup::RollupBudget;
 use scan_counters::ScanCounters;
 use scrubbed_source::ScrubbedSource;
 use segment::{FileWatch, ManifestEntry, RowSource, Segment, guard};
-use state::{SegmentEntry, State, UnreadableSegment, key_of};
+use state::{RollupBudgets, SegmentEntry, State, UnreadableSegment, key_of};
 
-pub use batch_outcome::{BatchOutcome, SourceOutcome};
-pub use corrections::{ResolvedVersion, join_correction};
+pub use batch_outcome::{BatchOutcome, SourceOutcome, SourceTally};
+pub use corrections::{CORRECTIONS_OF_RECORD_MAX, ResolvedVersion, join_correction};
 pub use flush::Flush;
 pub use gauges::StoreGauges;
-pub use late_versions::join_version;
+pub use late_versions::{join_version, joined_versions};
+pub use moving::StoredStep;
 pub use scan_counters::ScanCounts;
+pub use scrubbing::scrubbed_state;
 pub use segment_edit::SegmentEdit;
+pub use source_counters::{SourceCounters, SourceCounts};
 
 /// Memtables, and segments by UTC day, under one readers-writer lock.
 ///
@@ -82,7 +90,7 @@ pub struct Store {
     helpers: HelperThreads,
     locked_scan_threads: HelperThreads,
     copier: Copier,
-    rollup_budget: Arc<RollupBudget>,
+    rollup_budgets: RollupBudgets,
     file_watch: Arc<FileWatch>,
     full_records: Arc<FullRecords>,
     scan_counters: ScanCounters,
@@ -137,7 +145,7 @@ impl Store {
             resources: Arc::new(ScanResources::new(&tuning, memory)),
             helpers: HelperThreads::default(),
             copier: Copier::start(helper_threads::thread_count(&tuning)),
-            rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
+            rollup_budgets: RollupBudgets::new(&tuning),
             file_watch: Arc::new(FileWatch::new(tuning.watched_directory_count_max)),
             scan_counters: ScanCounters::default(),
             gauges: Mutex::default(),
@@ -179,7 +187,7 @@ impl Store {
         match opened {
             Ok(segment) => {
                 segment.watch(&self.file_watch);
-                self.write().add_segment(day, SegmentEntry::new(segment, tombstones, &self.rollup_budget));
+                self.write().add_segment(day, SegmentEntry::new(segment, tombstones, &self.rollup_budgets));
             }
             Err(error) => {
                 let problem = (written.name.clone(), error.to_string());
@@ -275,7 +283,7 @@ impl Store {
 
     /// Present bytes of all rollups.
     pub fn rollup_bytes(&self) -> usize {
-        self.rollup_budget.bytes_used()
+        self.rollup_budgets.bytes_used()
     }
 
     /// Number of active sessions, and of finished records in memory.

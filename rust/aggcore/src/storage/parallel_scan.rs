@@ -25,15 +25,16 @@ use super::scan_counters::ScanCounters;
 use super::segment::{FileWatch, Segment, column_numbers, guard_failure, require_all_unchanged};
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
+use super::task_scanner::TaskScanner;
 use super::{Store, days_of, overlaps};
 use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::memory::QueryMemory;
-use crate::scan::column::SliceColumns;
 use crate::scan::predicate::{Predicate, accounts_of, may_be_active, may_be_finished};
-use crate::scan::{Partials, Plan, Scan, Scanner, any_match, column_names};
+use crate::scan::traffic::{TrafficPartials, TrafficScanner};
+use crate::scan::{Key, Measured, Partials, Scan, Scanner, TrafficScan, any_match, column_names};
 use crate::tuning::Tuning;
 
 /// To find the group of a row takes about as long as reading this number of integers, times the square of the number of keys:
@@ -58,7 +59,7 @@ struct ScanTarget<'a> {
     names: Vec<&'a str>,
     /// Numbers of these columns, to be verified in segments.
     columns: Vec<usize>,
-    keys: &'a [String],
+    keys: &'a [Key],
     /// Whether it looks dialled numbers up in a code deck.
     with_deck: bool,
     memory: &'a Arc<QueryMemory>,
@@ -91,13 +92,32 @@ impl Store {
     /// # Errors
     /// As for [`Scanner::add`], or `Damaged`.
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
+        let scanner = self.run(scan, || Scanner::new(scan))?;
+        let partials = scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)?;
+        self.scan_counters.note_result(partials.sums.len());
+        Ok(partials)
+    }
+
+    /// Runs a traffic scan and returns its measures.
+    ///
+    /// # Errors
+    /// As for [`TrafficScanner::add`], or `Damaged`.
+    pub fn traffic_partials(&self, scan: &TrafficScan<'_>) -> Result<TrafficPartials> {
+        let scanner = self.run(scan, || TrafficScanner::new(scan))?;
+        let partials = scanner.map_or_else(|| Ok(TrafficPartials::default()), TrafficScanner::finish)?;
+        self.scan_counters.note_result(partials.bins.len());
+        Ok(partials)
+    }
+
+    /// Adds all records that a scan may count to a scanner, with those of helpers.
+    fn run<'a, M: Measured, S: TaskScanner>(&self, scan: &'a Scan<'a, M>, begin: impl Fn() -> S + Sync) -> Result<Option<S>> {
         // An empty store runs no task that would check.
         scan.cancel.check()?;
         let names = scan.column_names();
         let target = ScanTarget {
             range: scan.range(),
             predicates: scan.predicates,
-            with_deck: scan.deck.is_some(),
+            with_deck: scan.reads_deck_rates(),
             columns: column_numbers(&names),
             names,
             keys: scan.keys,
@@ -107,17 +127,15 @@ impl Store {
             file_watch: &self.file_watch,
             counters: &self.scan_counters,
         };
-        let mut scanner = Some(Scanner::new(scan));
+        let mut scanner = Some(begin());
         self.visit_tasks(&target, |tasks, threads| {
-            let added = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks, threads)).transpose();
+            let added = scanner.take().map(|scanner| run_tasks(scanner, &begin, &target, tasks, threads)).transpose();
             // An error, too, may come from what was read of a changed file.
             target.require_unchanged(tasks)?;
             scanner = added?;
             Ok(true)
         })?;
-        let partials = scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)?;
-        self.scan_counters.note_result(partials.sums.len());
-        Ok(partials)
+        Ok(scanner)
     }
 
     /// Whether any record satisfies all predicates.
@@ -256,7 +274,7 @@ impl ScanTarget<'_> {
 
     /// Finding the group of a row takes about as long as reading this number of integers.
     fn values_per_group(&self, table: &Memtable) -> usize {
-        let has_many = |key: &String| table.distinct_count_max(key) > table.rows() / ROWS_PER_GROUP_MANY;
+        let has_many = |key: &Key| table.distinct_count_max(key.source()) > table.rows() / ROWS_PER_GROUP_MANY;
         if self.keys.iter().any(has_many) { VALUES_PER_NEW_GROUP } else { VALUES_PER_KEY_PAIR * self.keys.len().pow(2) }
     }
 
@@ -302,40 +320,20 @@ impl ScanTarget<'_> {
     }
 
     /// Adds the records of a task to a scanner, and counts the rows that it reads, also if it fails.
-    fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+    fn add(&self, task: &ScanTask<'_>, scanner: &mut impl TaskScanner) -> Result<()> {
         let before = scanner.row_count();
         let added = self.add_uncounted(task, scanner);
         self.counters.note_rows(scanner.row_count() - before);
         added
     }
 
-    fn add_uncounted(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+    fn add_uncounted(&self, task: &ScanTask<'_>, scanner: &mut impl TaskScanner) -> Result<()> {
         match task {
-            ScanTask::MemtableRows { slice, memtable } => {
-                let columns = SliceColumns::new(scanner.scan(), slice)?;
-                scanner.add(Plan::new(scanner.scan(), &columns)?.of_memtable(*memtable))
-            }
+            ScanTask::MemtableRows { slice, memtable } => scanner.add_rows_of_memtable(slice, *memtable),
             ScanTask::Segment(entry) => guard_failure(&entry.segment, || {
-                self.visit_slices_of_segment(entry, |slice| self.add_rows_of_segment(entry, slice, scanner))
+                self.visit_slices_of_segment(entry, |slice| scanner.add_rows_of_segment(entry, slice, self.counters))
             }),
         }
-    }
-
-    /// Adds records of a segment to a scanner: those of a rollup if it has the sums, else the rows.
-    fn add_rows_of_segment(&self, entry: &SegmentEntry, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        let (scan, no_tombstones) = (scanner.scan(), RowSet::default());
-        let columns = SliceColumns::new(scan, slice)?;
-        let plan = Plan::new(scan, &columns)?;
-        if plan.is_known_empty() {
-            return Ok(());
-        }
-        let (rollup, rows_read) = entry.rollups.resolve(&entry.segment, scan, &plan)?;
-        scanner.note_rows_read(rows_read);
-        self.counters.note_segment(rollup.is_some() && rows_read == 0);
-        let Some(rollup) = rollup else { return scanner.add(plan) };
-        let rows = rollup.rows(&no_tombstones);
-        let columns = SliceColumns::of_records(&rows.groups);
-        scanner.add(Plan::of_rollup(scan, &rows, &columns, plan.residual())?)
     }
 
     /// Runs `read`, which reads the records of a task; its failure is damage if the file of a segment changed.
@@ -381,23 +379,24 @@ impl<'p> TaskQueue<'p> {
     }
 
     /// Adds a task to a scanner; an error drops the remaining tasks.
-    fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+    fn add(&self, task: &ScanTask<'_>, scanner: &mut impl TaskScanner) -> Result<()> {
         self.target.add(task, scanner).inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
     }
 
     /// Adds tasks to a scanner until none is left.
-    fn drain(&self, scanner: &mut Scanner<'_>) -> Result<()> {
+    fn drain(&self, scanner: &mut impl TaskScanner) -> Result<()> {
         std::iter::from_fn(|| self.next()).try_for_each(|task| self.add(task, scanner))
     }
 }
 
 /// Scanners of the helpers, to be merged into that of the calling thread.
-type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
+type Collected<S> = Mutex<Vec<Result<S>>>;
 
-/// Adds tasks to a scanner: alone, with helpers, or delegated to them, by the number of rows.
-fn run_tasks<'a>(
-    mut scanner: Scanner<'a>, scan: &'a Scan<'a>, target: &ScanTarget<'_>, tasks: &[ScanTask<'_>], helpers: &HelperThreads,
-) -> Result<Scanner<'a>> {
+/// Adds tasks to a scanner: alone, with helpers, or delegated to them, by the number of rows. `begin` makes the scanner of a
+/// helper.
+fn run_tasks<S: TaskScanner>(
+    mut scanner: S, begin: &(impl Fn() -> S + Sync), target: &ScanTarget<'_>, tasks: &[ScanTask<'_>], helpers: &HelperThreads,
+) -> Result<S> {
     let tuning = target.tuning;
     let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
     // (Tried: the calling thread takes part at any size. Short reports then waited for it.)
@@ -411,7 +410,7 @@ fn run_tasks<'a>(
         None => queue.drain(&mut scanner)?,
         Some(helpers) => helpers.in_place_scope_fifo(|scope| {
             for _ in usize::from(!is_delegated)..helpers.current_num_threads() {
-                scope.spawn_fifo(|scope| take_turn(scope, scan, None, &queue, &collected));
+                scope.spawn_fifo(|scope| take_turn(scope, None, begin, &queue, &collected));
             }
             if is_delegated { Ok(()) } else { queue.drain(&mut scanner) }
         })?,
@@ -421,15 +420,15 @@ fn run_tasks<'a>(
 
 /// Runs one task on a helper thread, then spawns itself again behind the other scans; without a task left,
 /// hands over its scanner.
-fn take_turn<'s, 'a: 's>(
-    scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s TaskQueue<'s>,
-    collected: &'s Collected<'a>,
+fn take_turn<'s, S: TaskScanner + 's>(
+    scope: &ScopeFifo<'s>, scanner: Option<S>, begin: &'s (impl Fn() -> S + Sync), queue: &'s TaskQueue<'s>,
+    collected: &'s Collected<S>,
 ) {
     let collect = |scanner| collected.lock().extend(scanner);
     let Some(task) = queue.next() else { return collect(scanner.map(Ok)) };
-    let mut scanner = scanner.unwrap_or_else(|| Scanner::new(scan));
+    let mut scanner = scanner.unwrap_or_else(begin);
     match queue.add(task, &mut scanner) {
-        Ok(()) => scope.spawn_fifo(move |scope| take_turn(scope, scan, Some(scanner), queue, collected)),
+        Ok(()) => scope.spawn_fifo(move |scope| take_turn(scope, Some(scanner), begin, queue, collected)),
         Err(error) => collect(Some(Err(error))),
     }
 }

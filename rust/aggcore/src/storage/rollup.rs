@@ -18,7 +18,7 @@ use crate::scan::column::SliceColumns;
 use crate::scan::minute_histogram::{MINUTES_PER_DAY, US_PER_MINUTE, edges_lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::sums::{PackedSums, packed_sums};
-use crate::scan::{KeyValues, Measure, Partials, Plan, RollupRows, Scan, Scanner};
+use crate::scan::{Key, KeyValues, Measure, Partials, Plan, RollupRows, Scan, Scanner};
 
 /// The group keys of a rollup and the length of its slots of time.
 pub struct RollupKind {
@@ -40,8 +40,10 @@ impl RollupKind {
     /// Whether this kind has the columns and the edges that a scan needs. `residual` are the predicates that
     /// some row may fail; `day_us` is the start of the segment's UTC day.
     pub fn answers(&self, scan: &Scan<'_>, residual: &[&Predicate], day_us: i64) -> bool {
-        let mut columns = residual.iter().flat_map(|predicate| predicate.columns()).chain(scan.keys);
-        columns.all(|column| self.columns.contains(&column.as_str()))
+        let mut columns = residual.iter().flat_map(|predicate| predicate.columns());
+        let has = |column: &str| self.columns.contains(&column);
+        columns.all(has)
+            && scan.keys.iter().all(|key| matches!(key, Key::Column(column) if has(column)))
             && scan.edges.is_some_and(|edges| edges_lie_on_slots(day_us, edges, self.slot_minutes))
     }
 
@@ -76,7 +78,7 @@ impl Rollup {
         let tuning = &asked.resources.tuning;
         let slot_us = kind.slot_minutes * US_PER_MINUTE;
         let edges: Vec<i64> = (0..=kind.slots_per_day()).map(|slot| day_us + slot * slot_us).collect();
-        let keys: Vec<String> = kind.columns.iter().map(|&name| name.to_owned()).collect();
+        let keys = Key::columns(kind.columns);
         let scan = Scan {
             edges: Some(&edges),
             predicates: &[],

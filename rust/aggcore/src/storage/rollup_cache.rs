@@ -59,7 +59,8 @@ type RollupKey = (usize, RollupScope);
 
 /// The rows of a segment that a rollup summarizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum RollupScope {
+pub enum RollupScope {
+    /// All rows.
     All,
     /// Rows of one account, by its dictionary code.
     Account(usize),
@@ -69,7 +70,7 @@ enum RollupScope {
 
 impl RollupScope {
     /// Scope of a slice; `None` if the range of setup times may exclude some rows of its account.
-    fn of(slice: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
+    pub fn of(slice: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
         let has_all_rows = || from <= slice.setup_range.0 && slice.setup_range.1 < to;
         match slice.accounts {
             AccountsOfRows::Any => Some(Self::All),

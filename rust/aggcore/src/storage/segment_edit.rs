@@ -64,7 +64,7 @@ impl Store {
         let immutable_tombstones = immutable.iter().map(|immutable| &*immutable.tombstones);
         let tombstones: Vec<&RowSet> = immutable_tombstones.chain(replaced.iter().map(|entry| &*entry.tombstones)).collect();
         for new in edit.segments {
-            let mut entry = SegmentEntry::new(new.segment, RowSet::default(), &self.rollup_budget);
+            let mut entry = SegmentEntry::new(new.segment, RowSet::default(), &self.rollup_budgets);
             entry.tombstones = Arc::new(tombstoned_rows(&new.source_rows, &tombstones));
             state.add_segment(new.day, entry);
         }

@@ -18,6 +18,7 @@ use super::memtable::{Memtable, RowMetadata};
 use super::rollup::RollupBudget;
 use super::rollup_cache::RollupCache;
 use super::segment::{Segment, guard};
+use super::traffic_rollups::{TrafficBudget, TrafficRollups};
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
@@ -61,6 +62,29 @@ pub struct ImmutableMemtable {
     pub tombstones: Arc<RowSet>,
 }
 
+/// The memory that the rollups of a store may take.
+pub struct RollupBudgets {
+    /// Of those that reports use.
+    pub reports: Arc<RollupBudget>,
+    /// Of those that traffic scans use.
+    pub traffic: Arc<TrafficBudget>,
+}
+
+impl RollupBudgets {
+    /// Budgets of which nothing is used.
+    pub fn new(tuning: &Tuning) -> Self {
+        Self {
+            reports: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
+            traffic: Arc::new(TrafficBudget::new(tuning.traffic_rollup_bytes_max)),
+        }
+    }
+
+    /// Bytes of all rollups.
+    pub fn bytes_used(&self) -> usize {
+        self.reports.bytes_used() + self.traffic.bytes_used()
+    }
+}
+
 /// A segment, its tombstones and its rollups.
 #[derive(Clone)]
 pub struct SegmentEntry {
@@ -68,6 +92,8 @@ pub struct SegmentEntry {
     pub segment: Arc<Segment>,
     /// Rollups built from it so far.
     pub rollups: Arc<RollupCache>,
+    /// Traffic rollups built from it so far.
+    pub traffic_rollups: Arc<TrafficRollups>,
     /// Rows that a later version replaced elsewhere.
     pub tombstones: Arc<RowSet>,
     /// Tombstones that the catalogue has recorded. A compaction may drop only these rows: after a crash, the
@@ -127,11 +153,12 @@ fn versions_by_key(batch: &ColumnarBatch, fields: &RecordColumns<'_>, mut rows: 
 
 impl SegmentEntry {
     /// Creates the entry of a segment with the tombstones that the catalogue has recorded.
-    pub fn new(segment: Segment, tombstones: RowSet, budget: &Arc<RollupBudget>) -> Self {
+    pub fn new(segment: Segment, tombstones: RowSet, budgets: &RollupBudgets) -> Self {
         let tombstones = Arc::new(tombstones);
         Self {
             segment: Arc::new(segment),
-            rollups: Arc::new(RollupCache::new(budget)),
+            rollups: Arc::new(RollupCache::new(&budgets.reports)),
+            traffic_rollups: Arc::new(TrafficRollups::new(&budgets.traffic)),
             recorded_tombstones: Arc::clone(&tombstones),
             tombstones,
         }
@@ -194,7 +221,7 @@ impl State {
 
     /// Splits the rows of a batch into those with new keys, and versions of a stored record or of an earlier
     /// row.
-    fn split_new_keys(&self, batch: &ColumnarBatch, fields: &RecordColumns<'_>) -> (Vec<usize>, Vec<usize>) {
+    pub(super) fn split_new_keys(&self, batch: &ColumnarBatch, fields: &RecordColumns<'_>) -> (Vec<usize>, Vec<usize>) {
         let mut seen = HashSet::with_capacity(batch.rows());
         (0..batch.rows()).partition(|&row| {
             let key = key_of(batch, fields, row);

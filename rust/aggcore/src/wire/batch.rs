@@ -23,14 +23,17 @@ pub struct BatchHeader<'a> {
 }
 
 /// The rejected records of a batch as its answer has them: as objects they would take several times the memory,
-/// for as long as the client does not read the answer.
-#[derive(Default)]
+/// for as long as the client does not read the answer. Beside them, the number of the rejected values of other records.
+#[derive(Clone, Default)]
 pub struct Rejections {
     /// The field `rejected` of the answer.
     pub encoded: Vec<u8>,
     /// Number of the records by source and reason. Those of more sources than [`NAMED_SOURCE_COUNT_MAX`] are together
     /// under "", with those whose source is longer than one may be.
     pub counts: HashMap<Box<str>, BTreeMap<RejectReason, usize>>,
+    /// Number of the other records by source whose alert time was dropped, as it contradicts the setup or the answer.
+    /// Sources are named as in `counts`.
+    pub dropped_alert_times: HashMap<Box<str>, usize>,
 }
 
 /// Sources of one batch whose rejected records are counted by name: an answer that is not read holds their names.
@@ -46,10 +49,12 @@ impl Rejections {
     }
 
     fn count(&mut self, source: &str, reason: RejectReason, count: usize) {
-        let is_named =
-            source.len() <= TEXT_BYTES_MAX && (self.counts.contains_key(source) || self.counts.len() < NAMED_SOURCE_COUNT_MAX);
-        let of_source = self.counts.entry(if is_named { source } else { "" }.into()).or_default();
-        *of_source.entry(reason).or_default() += count;
+        *of_source(&mut self.counts, source).entry(reason).or_default() += count;
+    }
+
+    /// Number of records whose alert time was dropped.
+    pub fn dropped_alert_time_count(&self) -> usize {
+        self.dropped_alert_times.values().sum()
     }
 
     fn encode(&mut self, record: &RejectedRecord) {
@@ -60,7 +65,7 @@ impl Rejections {
     /// the records that are not rejected yet, ascending, and with its source.
     pub fn with_rows(&self, rows: Vec<(usize, &str, Rejection)>) -> Self {
         let before = self.records();
-        let (mut all, mut passed) = (Self { encoded: Vec::new(), counts: self.counts.clone() }, 0);
+        let (mut all, mut passed) = (Self { encoded: Vec::new(), ..self.clone() }, 0);
         for (row, source, rejection) in rows {
             while let Some(record) = before.get(passed).filter(|record| record.index <= Some((row + passed) as i64)) {
                 all.encode(record);
@@ -76,6 +81,12 @@ impl Rejections {
     pub fn records(&self) -> Vec<RejectedRecord> {
         WriteRecordsResponse::decode(self.encoded.as_slice()).map(|answer| answer.rejected).unwrap_or_default()
     }
+}
+
+/// The count of a source, or, if it has no name in the counts, that of the empty name.
+fn of_source<'a, T: Default>(counts: &'a mut HashMap<Box<str>, T>, source: &str) -> &'a mut T {
+    let is_named = source.len() <= TEXT_BYTES_MAX && (counts.contains_key(source) || counts.len() < NAMED_SOURCE_COUNT_MAX);
+    counts.entry(if is_named { source } else { "" }.into()).or_default()
 }
 
 /// Number of the field `rejected` of `WriteRecordsResponse`.
@@ -142,16 +153,26 @@ pub fn outline(bytes: &[u8], limits: BatchLimits) -> Result<BatchOutline> {
 }
 
 /// Returns the `WriteRecordsResponse` of a batch without its rejected records, which follow as they are. `counts` are the
-/// accepted, replaced, duplicate, outranked and suspected records.
-pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 5]) -> Vec<u8> {
+/// accepted, replaced, duplicate, outranked and suspected records, and the dropped alert times.
+pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 6]) -> Vec<u8> {
     let batch_id = batch_id.map(str::to_owned);
-    let [accepted, replaced, duplicates, outranked, suspected_reuse] = counts.map(|count| Some(count as i64));
-    let rejected = Vec::new();
-    let answer = WriteRecordsResponse { batch_id, accepted, replaced, duplicates, rejected, outranked, suspected_reuse };
+    let [accepted, replaced, duplicates, outranked, suspected_reuse, dropped_alert_times] =
+        counts.map(|count| Some(count as i64));
+    let answer = WriteRecordsResponse {
+        batch_id,
+        accepted,
+        replaced,
+        duplicates,
+        rejected: Vec::new(),
+        outranked,
+        suspected_reuse,
+        dropped_alert_times: dropped_alert_times.filter(|&count| count > 0),
+    };
     answer.encode_to_vec()
 }
 
 /// Decodes a batch and passes each valid record to `take`, in order and with its position from 0, unless `reject` rejects it.
+/// Alert times out of order are dropped before.
 ///
 /// Fields with unknown numbers or unexpected wire types are skipped, as protobuf requires.
 ///
@@ -169,8 +190,14 @@ pub fn decode_batch<'a>(
             (1, Value::Bytes(bytes)) => header.batch_id = Some(text(bytes)?),
             (2, Value::Bytes(bytes)) => {
                 let valid = decode_record(bytes, &mut record)?;
+                let drops_alert = record.drop_alert_out_of_order();
                 match valid.and_then(|()| reject(&record).map_or(Ok(()), Err)) {
-                    Ok(()) => take(count, &record),
+                    Ok(()) => {
+                        take(count, &record);
+                        if drops_alert {
+                            *of_source(&mut header.rejected.dropped_alert_times, record.source()) += 1;
+                        }
+                    }
                     Err(rejection) => header.rejected.push(count, record.source(), rejection),
                 }
                 count += 1;
@@ -301,6 +328,23 @@ mod tests {
     }
 
     #[test]
+    fn alert_times_out_of_order_are_dropped_and_counted_by_source() -> Result<()> {
+        // Times are seconds: setup 10, alert, answer 20. The fourth record is rejected for its missing id.
+        let record = |id: &str, alert: u8| {
+            let mut bytes = vec![0x0a, 1, b'x', 0x32, 2, 8, 10, 0x3a, 2, 8, 20, 0xc2, 3, 2, 8, alert];
+            bytes.extend([0x12, id.len() as u8].iter().chain(id.as_bytes()));
+            [&[0x12, bytes.len() as u8], bytes.as_slice()].concat()
+        };
+        let bytes = [record("a", 9), record("b", 15), record("c", 21), record("", 21)].concat();
+        let mut alerts = Vec::new();
+        let batch = decode_batch(&bytes, |_| None, |_, record| alerts.push(record.ints[int_slot::ALERT_TIME]))?;
+        assert_eq!(alerts, [ABSENT, 15_000_000, ABSENT]);
+        assert_eq!(batch.rejected.dropped_alert_times, HashMap::from([("x".into(), 2)]));
+        assert_eq!((batch.rejected.dropped_alert_time_count(), batch.rejected.counts.len()), (2, 1));
+        Ok(())
+    }
+
+    #[test]
     fn a_batch_names_a_limited_number_of_sources_of_rejected_records() {
         let mut rejections = Rejections::default();
         for number in 0..NAMED_SOURCE_COUNT_MAX + 5 {
@@ -339,12 +383,13 @@ mod tests {
             duplicates: Some(2),
             outranked: Some(1),
             suspected_reuse: Some(0),
+            dropped_alert_times: Some(3),
             rejected: vec![
                 rejected(0, RejectReason::MissingSessionId, "session_id is required"),
                 rejected(1, RejectReason::MissingSetupTime, "setup_time is required"),
             ],
         };
-        let head = encode_response_head(batch.batch_id, [0, 1 << 40, 2, 1, 0]);
+        let head = encode_response_head(batch.batch_id, [0, 1 << 40, 2, 1, 0, 3]);
         let bytes = [head, batch.rejected.encoded.clone()].concat();
         assert_eq!(WriteRecordsResponse::decode(bytes.as_slice()).ok(), Some(answer.clone()));
         assert_eq!(batch.rejected.records(), answer.rejected);

@@ -9,6 +9,7 @@ use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, NullArray, Recor
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use arrow_schema::{DataType, Field as ArrowField, Schema};
 
+use super::stored_records::StoredState;
 use super::{Rejections, decode_batch};
 use crate::columns::RecordColumns;
 use crate::columns::arrow::{ArrowColumns, dictionary_array, int_array, text_array};
@@ -58,6 +59,21 @@ impl ColumnarBatch {
     pub fn from_records(records: &[Record<'_>], dictionary_row_count_min: usize) -> Result<Self> {
         let mut columns = BatchBuilder::default();
         records.iter().for_each(|record| columns.push(record));
+        Self::from_columns(columns.finish(dictionary_row_count_min)?)
+    }
+
+    /// Returns the merged records of states, and notes for each of these how it is encoded relative to its record.
+    ///
+    /// # Errors
+    /// `Arrow` if the columns cannot be encoded.
+    pub fn from_states(states: &mut [StoredState], dictionary_row_count_min: usize) -> Result<Self> {
+        let mut columns = BatchBuilder::default();
+        for state in states {
+            state.encoded = state.versions.with_merged(|record| {
+                columns.push(record);
+                state.versions.to_bytes(record)
+            });
+        }
         Self::from_columns(columns.finish(dictionary_row_count_min)?)
     }
 
@@ -236,6 +252,8 @@ mod tests {
         (record.ints[int_slot::ANSWER_TIME], record.ints[int_slot::END_TIME], record.ints[int_slot::IS_LAST_ATTEMPT]) =
             (ABSENT, ABSENT, 1);
         (record.ints[int_slot::REPLACES], record.ints[int_slot::PART_CLASS]) = (1, ABSENT);
+        (record.ints[int_slot::ALERT_TIME], record.ints[int_slot::SIP_STATUS]) = (8 + number as i64, 486);
+        record.ints[int_slot::RELEASE_PARTY] = 3;
         let text = |slot: usize| if (slot + number).is_multiple_of(3) { "" } else { ["x", "yy", "zzz"][number % 3] };
         record.strings = std::array::from_fn(|slot| if slot % 4 == 3 { "" } else { text(slot) });
         record.strings[DICTIONARY_COUNT + text_slot::SESSION_ID] = "id";

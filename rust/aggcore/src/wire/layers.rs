@@ -293,7 +293,8 @@ fn take_fields_in_row(fields: &mut Record<'_>, merged: &Record<'_>) -> FieldSet 
 /// Each version alone is consistent, as [`Record::validate`] has checked it.
 ///
 /// The setup time stays; an answer or end before it is left out. If the end is before the answer, whichever of
-/// the two has the lower rank is left out; `layer_of` is the layer of each integer slot, 0 being the greatest.
+/// the two has the lower rank is left out; `layer_of` is the layer of each integer slot, 0 being the greatest. An alert
+/// before the setup or after the answer that remains is left out.
 fn drop_contradictions(merged: &mut Record<'_>, layer_of: &[usize]) {
     let time = |merged: &Record<'_>, slot: usize| Some(merged.ints[slot]).filter(|&us| us != ABSENT);
     let setup = merged.setup_us();
@@ -307,6 +308,7 @@ fn drop_contradictions(merged: &mut Record<'_>, layer_of: &[usize]) {
         let is_end_lower = layer_of[int_slot::END_TIME] > layer_of[int_slot::ANSWER_TIME];
         merged.ints[if is_end_lower { int_slot::END_TIME } else { int_slot::ANSWER_TIME }] = ABSENT;
     }
+    merged.drop_alert_out_of_order();
 }
 
 /// Takes a varint off the front of the bytes.

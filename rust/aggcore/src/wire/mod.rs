@@ -2,7 +2,8 @@
 //!
 //! [`decode_batch`] reads `WriteRecordsRequest` and validates each record; [`columnar_batch`] turns the valid
 //! ones into columns, [`version_batch`] into versions for a store outside the core; [`versions`] defines how several
-//! versions of one record become one, `parts.rs` how several parts do, and [`corrections`] which version a correction is. [`code_deck`] reads code decks; [`lists`] counts
+//! versions of one record become one, `parts.rs` how several parts do, and [`corrections`] which version a correction is.
+//! [`stored_records`] moves records with all their versions from one store to another. [`code_deck`] reads code decks; [`lists`] counts
 //! the values of a request before it is parsed.
 
 pub mod code_deck;
@@ -10,6 +11,7 @@ pub mod columnar_batch;
 pub mod corrections;
 pub mod lists;
 pub mod parts;
+pub mod stored_records;
 pub mod version_batch;
 pub mod versions;
 

@@ -4,8 +4,8 @@
 //!
 //! - the least setup time of all parts, and the greatest end time;
 //! - the least answer time among the parts of the highest class; it is absent if none of these was answered;
-//! - the fields of [`Side::Terminating`] from the part that supplies the answer time or, without one, from the part
-//!   that ended last;
+//! - the fields of [`Side::Terminating`], which tell of the called side and of how the call went there, from the part
+//!   that supplies the answer time or, without one, from the part that ended last;
 //! - all other fields from the part that was set up first.
 //!
 //! Of parts that ended together, the one of the highest class is the last one. Of parts that still tie, the one with the
@@ -29,6 +29,10 @@ enum Side {
     Originating,
     Terminating,
 }
+
+/// Fields of [`Side::Terminating`] besides those whose names begin with `term_` or `equipment_`.
+const OF_CALLED_SIDE: [&str; 6] =
+    ["disconnect_cause", "alert_time", "vendor_price", "vendor_currency", "sip_status", "release_party"];
 
 /// The side of each field of [`FIELDS`].
 const SIDES: [Side; FIELDS.len()] = sides();
@@ -129,7 +133,7 @@ const fn sides() -> [Side; FIELDS.len()] {
     let mut i = 0;
     while i < FIELDS.len() {
         let name = FIELDS[i].name;
-        if str_eq(name, "disconnect_cause") || str_starts_with(name, "term_") || str_starts_with(name, "equipment_") {
+        if is_of_called_side(name) || str_starts_with(name, "term_") || str_starts_with(name, "equipment_") {
             sides[i] = Side::Terminating;
         }
         i += 1;
@@ -137,10 +141,21 @@ const fn sides() -> [Side; FIELDS.len()] {
     sides
 }
 
+const fn is_of_called_side(name: &str) -> bool {
+    let mut i = 0;
+    while i < OF_CALLED_SIDE.len() {
+        if str_eq(name, OF_CALLED_SIDE[i]) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::schema::dictionary_slot;
+    use crate::record::schema::{dictionary_slot, field};
 
     /// A part by number, class, and times of setup, answer and end; 0 is an absent answer.
     fn part(number: i64, class: i64, [setup, answer, end]: [i64; 3]) -> Record<'static> {
@@ -189,6 +204,28 @@ mod tests {
         for parts in [&parts[..], &parts[..2], &parts[1..]] {
             let record = join(parts.iter().cloned());
             assert_eq!(join(parts.iter().chain([&record]).cloned()), record);
+        }
+    }
+
+    #[test]
+    fn what_happened_on_the_called_side_is_of_the_part_that_was_answered() {
+        let with_sides = |number: i64, times| {
+            let mut record = part(number, 2, times);
+            for name in OF_CALLED_SIDE.into_iter().chain(["customer_price", "currency"]).filter_map(field) {
+                match name.is_string() {
+                    true => record.strings[Record::string_slot(name)] = ["", "EUR", "USD"][number as usize],
+                    false => record.ints[name.slot] = number,
+                }
+            }
+            record
+        };
+        let (first, answered) = (with_sides(1, [10, 0, 25]), with_sides(2, [20, 40, 80]));
+        let record = join([first.clone(), answered.clone()].into_iter());
+        for field in OF_CALLED_SIDE.into_iter().filter_map(field) {
+            assert!(record.field_equals(&answered, field), "{}", field.name);
+        }
+        for field in ["customer_price", "currency"].into_iter().filter_map(field) {
+            assert!(record.field_equals(&first, field), "{}", field.name);
         }
     }
 

@@ -145,6 +145,11 @@ impl Versions {
         first..first + self.layers[first..].partition_point(|layer| part_order(layer.part) == order)
     }
 
+    /// First and last UTC day of the setup times of all versions, in days since 1970-01-01.
+    pub fn days(&self) -> (i64, i64) {
+        self.days
+    }
+
     /// UTC day of the first setup time of all versions, in days since 1970-01-01.
     pub fn first_day(&self) -> i64 {
         self.days.0
@@ -448,6 +453,24 @@ mod tests {
         assert_eq!(fields(&first.join(&second)), (String::new(), ABSENT));
         // The second version has no field of its own left, and still keeps the first one out.
         assert_eq!(fields(&third.join(&second).join(&first)), (String::new(), 17));
+    }
+
+    #[test]
+    fn an_alert_that_another_version_contradicts_is_absent() {
+        let version = |revision: i64, setup_us: i64, alert_us: i64, answer_us: i64| {
+            let mut record = Record::default();
+            record.ints[int_slot::REVISION] = revision;
+            let times = [int_slot::SETUP_TIME, int_slot::ALERT_TIME, int_slot::ANSWER_TIME].into_iter();
+            times.zip([setup_us, alert_us, answer_us]).for_each(|(slot, us)| record.ints[slot] = us);
+            Versions::of(&record)
+        };
+        let alert = |state: &Versions| state.with_merged(|row| row.ints[int_slot::ALERT_TIME]);
+        let first = version(0, 10, 12, ABSENT);
+        assert_eq!(alert(&first.join(&version(1, 10, ABSENT, 12))), 12);
+        let (early_answer, late_setup) = (version(1, 10, ABSENT, 11), version(1, 13, ABSENT, ABSENT));
+        assert_eq!([&early_answer, &late_setup].map(|other| alert(&first.join(other))), [ABSENT; 2]);
+        // The state still has it: it counts again once the answer is put right.
+        assert_eq!(alert(&first.join(&early_answer).join(&version(2, 10, ABSENT, 20))), 12);
     }
 
     #[test]

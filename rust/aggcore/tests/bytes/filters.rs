@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aggcore::testing::{ABSENT, ColumnKind, Memtable, Plan, RowMetadata, Scanner, SliceColumns, field};
-use aggcore::{CancelToken, Measure, Network, Partials, Predicate, RowSet, Scan, ScanResources, Store, TextMatch};
+use aggcore::{CancelToken, Key, Measure, Network, Partials, Predicate, RowSet, Scan, ScanResources, Store, TextMatch};
 use proptest::prelude::*;
 
 use crate::cases::check;
@@ -141,6 +141,9 @@ fn holds(predicate: &Predicate, block: &str, record: &OwnedRecord) -> bool {
             let is_present = if is_int { record.int(column) != ABSENT } else { text(column).is_some() };
             is_present == *wanted
         }
+        Predicate::AnyOf(conditions) => conditions.iter().any(|condition| holds(condition, block, record)),
+        Predicate::Not(condition) => !holds(condition, block, record),
+        Predicate::InGroups { .. } => unreachable!("tests/traffic.rs draws groups of keys"),
     }
 }
 
@@ -169,7 +172,7 @@ fn with_scan<T>(predicates: &[Predicate], resources: &ScanResources, use_scan: i
     use_scan(&Scan {
         edges: Some(&[0, 2 * SETUP_US]),
         predicates,
-        keys: &["session_id".to_owned()],
+        keys: &Key::columns(&["session_id"]),
         measure: Measure::Calls,
         deck: None,
         cell_count_max: 1_000,

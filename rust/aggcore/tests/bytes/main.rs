@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 mod allocations;
+mod blocks;
 mod cases;
 mod code_decks;
 #[path = "../common/mod.rs"]

@@ -92,12 +92,12 @@ fn fields(tags: std::ops::Range<u32>, value: impl Strategy<Value = (u8, Vec<u8>)
 
 /// Fields of any number, wire type and value: a message of nothing in particular.
 pub fn message() -> impl Strategy<Value = Vec<u8>> {
-    fields(1..56, value())
+    fields(1..62, value())
 }
 
 /// A group, in the place of a field.
 fn group() -> impl Strategy<Value = Vec<u8>> {
-    (1u32..60).prop_map(|tag| {
+    (1u32..64).prop_map(|tag| {
         let mut out = Vec::new();
         encode_key(tag, WireType::StartGroup, &mut out);
         encode_key(tag, WireType::EndGroup, &mut out);
@@ -107,8 +107,9 @@ fn group() -> impl Strategy<Value = Vec<u8>> {
 
 /// Prices and times of their fields, of which one may follow another.
 fn special_fields() -> impl Strategy<Value = Vec<u8>> {
-    let time = (6u32..9, timestamp());
-    let price = (Just(26u32), "[+-]?[0-9]{1,11}(\\.[0-9]{1,10})?|[0-9.]{0,3}".prop_map(String::into_bytes));
+    let time = (prop_oneof![6u32..9, Just(56)], timestamp());
+    let price =
+        (prop_oneof![Just(26u32), Just(57)], "[+-]?[0-9]{1,11}(\\.[0-9]{1,10})?|[0-9.]{0,3}".prop_map(String::into_bytes));
     prop::collection::vec(prop_oneof![time, price], 0..4).prop_map(|fields| {
         let mut out = Vec::new();
         fields.iter().for_each(|(tag, bytes)| put(*tag, bytes, &mut out));
@@ -252,23 +253,31 @@ fn meaning(message: &SessionRecord) -> (OwnedRecord, Vec<i32>) {
     fields!(ints: revision disconnect_cause tenant_id app_id comp_id equipment_id src_country_id dst_country_id);
     fields!(ints: orig_companies_id orig_owner_users_id orig_clients_id orig_accounts_id);
     fields!(ints: term_companies_id term_owner_users_id term_clients_id term_accounts_id);
-    fields!(enums: event kind part_class);
+    fields!(ints: sip_status);
+    fields!(enums: event kind part_class release_party);
     fields!(flags: is_last_attempt replaces);
     fields!(hashes: part);
-    fields!(prices: customer_price);
-    fields!(times: setup_time answer_time end_time);
+    fields!(prices: customer_price vendor_price);
+    fields!(times: setup_time answer_time end_time alert_time);
     fields!(texts: source session_id company organization folder agent_id equipment_name account_id);
-    fields!(texts: src_prefix_routing dst_prefix_routing auth_orig_ip);
+    fields!(texts: src_prefix_routing dst_prefix_routing auth_orig_ip currency vendor_currency);
     fields!(texts: orig_leg_id orig_src_party_id orig_dst_party_id orig_clients_name orig_accounts_name);
     fields!(texts: orig_accounts_ident orig_rates_code orig_rates_code_name orig_rates_country);
     fields!(texts: term_leg_id term_src_party_id term_dst_party_id term_clients_name term_accounts_name);
     fields!(texts: term_accounts_ident term_rates_code term_rates_code_name term_rates_country);
     assert_eq!(names, FIELDS.len());
     broken.extend(broken_orders(&record));
-    (record, broken)
+    (without_alert_out_of_order(record), broken)
 }
 
-/// The rules about several fields, and about required ones.
+/// Drops an alert time before the setup or after the answer.
+fn without_alert_out_of_order(record: OwnedRecord) -> OwnedRecord {
+    let [setup, alert, answer] = ["setup_time", "alert_time", "answer_time"].map(|name| record.int(name));
+    let is_in_order = setup <= alert && (answer == ABSENT || alert <= answer);
+    if is_in_order { record } else { record.with("alert_time", ABSENT) }
+}
+
+/// The rules about several fields, about required ones, and about a range of its own.
 fn broken_orders(record: &OwnedRecord) -> Vec<i32> {
     let time = |name: &str| Some(record.int(name)).filter(|&us| us != ABSENT);
     let (setup, answer, end) = (time("setup_time"), time("answer_time"), time("end_time"));
@@ -280,6 +289,7 @@ fn broken_orders(record: &OwnedRecord) -> Vec<i32> {
         (is_before(answer, setup), reason::ANSWER_BEFORE_SETUP),
         (is_before(end, answer), reason::END_BEFORE_ANSWER),
         (is_before(end, setup), reason::END_BEFORE_SETUP),
+        (![ABSENT].into_iter().chain(100..700).any(|status| status == record.int("sip_status")), reason::NUMBER_OUT_OF_RANGE),
     ];
     rules.into_iter().filter(|(is_broken, _)| *is_broken).map(|(_, reason)| reason).collect()
 }

@@ -6,14 +6,15 @@ use std::sync::LazyLock;
 use crate::common::OwnedRecord;
 use crate::filters::{check_filters, check_network};
 use crate::segments::{self, Written, check_summary, written};
-use crate::{code_decks, journals, records, requests, times, versions};
+use crate::{blocks, code_decks, journals, records, requests, times, versions};
 
 /// A check of any bytes, which panics if the core fails it.
 pub type Target = fn(&[u8]);
 
 /// The targets by their names, which are those of the folders in tests/fuzz/corpus/.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("core-batch", |bytes| records::check_batch(bytes.to_vec())),
+    ("core-blocks", blocks::check_blocks),
     ("core-deck-json", |bytes| code_decks::check_json(bytes.to_vec())),
     ("core-deck-request", |bytes| code_decks::check_request(bytes.to_vec())),
     ("core-filters", check_filters),

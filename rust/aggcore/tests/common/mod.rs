@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aggcore::testing::{
     ABSENT, ColumnarBatch, DICTIONARY_COUNT, INT_COUNT, Record, STRING_COUNT, encode_record, field, int_slot,
 };
-use aggcore::{KeyValues, Partials, Scrubbing, Tuning};
+use aggcore::{KeyValues, Partials, Scrubbing, Store, Tuning};
 use proptest::prelude::*;
 
 /// A record that owns its texts.
@@ -60,6 +60,24 @@ pub fn batch(records: &[OwnedRecord]) -> ColumnarBatch {
     ColumnarBatch::from_wire(&bytes, Tuning::default().batch_dictionary_row_count_min, &Scrubbing::default(), |_| None).unwrap()
 }
 
+/// Applies records to an empty store so that they are in segments, in an immutable memtable and in the memtables that take
+/// new records.
+///
+/// New versions with the same values replace half of the flushed records, which leaves tombstones in the
+/// segments.
+pub fn apply_in_parts(store: &Store, directory: &std::path::Path, records: &[OwnedRecord]) {
+    let (flushed, rest) = records.split_at(records.len() / 3);
+    let (immutable, active) = rest.split_at(rest.len() / 2);
+    store.apply(&batch(flushed), 0);
+    let flush = store.begin_flush(false);
+    store.install(store.write_flush(directory, 1, 7, &flush).unwrap());
+    store.apply(&batch(immutable), 0);
+    drop(store.begin_flush(false));
+    store.apply(&batch(active), 0);
+    let again: Vec<OwnedRecord> = flushed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
+    store.apply(&batch(&again), 0);
+}
+
 /// Returns the sums of a result by bin and group key.
 pub fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     let key = |cell: usize| {
@@ -87,9 +105,24 @@ pub fn record(id_count: u32) -> impl Strategy<Value = OwnedRecord> {
         (or_absent(1..4i64, ABSENT), or_absent(0..3i64, ABSENT), or_absent(-2..3i64, ABSENT), or_absent(0..2i64, ABSENT));
     let texts =
         (or_absent("[ab]{1,2}", String::new()), or_absent("[ab]{1,2}", String::new()), or_absent("\\+?[12]{1,4}", String::new()));
-    (0..id_count, times, numbers, texts).prop_map(
-        |(id, (setup, answer, end), (kind, app, price, last), (company, folder, number))| {
+    let later = (
+        or_absent(0..5_000_000i64, ABSENT),
+        or_absent(-2..3i64, ABSENT),
+        or_absent("EUR|USD", String::new()),
+        or_absent(prop_oneof![Just(200i64), Just(486)], ABSENT),
+        or_absent(1..4i64, ABSENT),
+    );
+    (0..id_count, times, numbers, texts, later).prop_map(
+        |(
+            id,
+            (setup, answer, end),
+            (kind, app, price, last),
+            (company, folder, number),
+            (alert, cost, currency, sip_status, party),
+        )| {
             let answer_us = if answer == ABSENT { ABSENT } else { setup + answer };
+            let alert_us_max = if answer == ABSENT { i64::MAX } else { answer_us };
+            let alert_us = if alert == ABSENT { ABSENT } else { (setup + alert).min(alert_us_max) };
             let end_us = if end == ABSENT { ABSENT } else { answer_us.max(setup) + end };
             OwnedRecord::new(&format!("s{id}"), setup)
                 .with("answer_time", answer_us)
@@ -102,6 +135,11 @@ pub fn record(id_count: u32) -> impl Strategy<Value = OwnedRecord> {
                 .with_text("folder", &folder)
                 .with_text("term_dst_party_id", &number)
                 .with_text("dst_prefix_routing", &number)
+                .with("alert_time", alert_us)
+                .with("vendor_price", cost)
+                .with_text("vendor_currency", &currency)
+                .with("sip_status", sip_status)
+                .with("release_party", party)
         },
     )
 }

@@ -1,4 +1,5 @@
 //! Predicates, and the same conditions in Rust.
+#![allow(dead_code)] // Each test file uses some of these.
 
 use aggcore::testing::ABSENT;
 use aggcore::{Network, Predicate, TextMatch};

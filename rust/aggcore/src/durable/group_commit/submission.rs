@@ -1,8 +1,8 @@
 //! Takes a batch: decodes it, checks its records, and enqueues it for the next commit.
 
 use super::*;
+use crate::record::Rejection;
 use crate::record::deletion;
-use crate::record::{RejectReason, Rejection};
 
 impl JournaledStore {
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
@@ -75,11 +75,8 @@ impl JournaledStore {
             return Some(deletion::rejection_by(rule.rule_id));
         }
         if record.setup_us() < oldest_us && !self.store.is_active(record) {
-            let description = "setup_time is before the days that are kept";
-            return Some(Rejection::new(RejectReason::BeforeRetention, description));
+            return Some(Rejection::before_retention());
         }
-        let limit = self.store.exceeded_versions_limit(record)?;
-        let description = format!("the parts of session_id take more than {limit} bytes (record_versions_bytes_max)");
-        Some(Rejection::new(RejectReason::TooManyParts, description))
+        self.store.exceeded_versions_limit(record).map(Rejection::too_many_parts)
     }
 }

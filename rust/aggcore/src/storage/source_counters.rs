@@ -37,6 +37,8 @@ pub struct SourceCounts {
     pub duplicates: u64,
     /// Rejected records by reason.
     pub rejected: BTreeMap<RejectReason, u64>,
+    /// Alert times that were dropped, as they contradict the setup or the answer.
+    pub dropped_alert_times: u64,
     /// When a record was last received that changed something; `None` if none was since the store was opened.
     pub last_write_us: Option<i64>,
     /// Latest setup time of these records, and of those that a start has read back into memory.
@@ -72,9 +74,9 @@ impl SourceCounters {
         }
     }
 
-    /// Counts the rejected records of a batch.
+    /// Counts the rejected records and values of a batch.
     pub fn note_rejected(&self, rejections: &Rejections) {
-        if rejections.counts.is_empty() {
+        if rejections.counts.is_empty() && rejections.dropped_alert_times.is_empty() {
             return;
         }
         let mut by_source = self.by_source.lock();
@@ -83,6 +85,9 @@ impl SourceCounters {
             for (&reason, &count) in reasons {
                 *counts.rejected.entry(reason).or_default() += count as u64;
             }
+        }
+        for (source, &count) in &rejections.dropped_alert_times {
+            self.of_rejected(&mut by_source, source).dropped_alert_times += count as u64;
         }
     }
 
@@ -135,6 +140,7 @@ fn give_way(by_source: &mut Counts) -> bool {
     let source = Box::<str>::from(source);
     let counts = by_source.remove(&source).unwrap_or_default();
     let others = by_source.entry("".into()).or_default();
+    others.dropped_alert_times += counts.dropped_alert_times;
     for (reason, count) in counts.rejected {
         *others.rejected.entry(reason).or_default() += count;
     }
@@ -192,6 +198,17 @@ mod tests {
         counters.note_rejected(&rejected("x", 1));
         counters.note_setups([("d", Some(3))]);
         assert_eq!(["x", "c", "d", ""].map(by_name), [None, Some((1, 3)), None, Some((0, 15))]);
+    }
+
+    #[test]
+    fn dropped_alert_times_are_counted_by_source() {
+        let counters = SourceCounters::new(1);
+        let dropped = |source: &str| Rejections { dropped_alert_times: [(source.into(), 3)].into(), ..Rejections::default() };
+        counters.note_written(&[written("a", 1, 1)], 7);
+        ["a", "b", "a"].iter().for_each(|source| counters.note_rejected(&dropped(source)));
+        let counts: BTreeMap<_, _> =
+            counters.counts().into_iter().map(|(source, counts)| (source, counts.dropped_alert_times)).collect();
+        assert_eq!(counts, [("".to_owned(), 3), ("a".to_owned(), 6)].into());
     }
 
     #[test]
