@@ -6,7 +6,18 @@ from pegcount_client.async_client import AsyncClient
 from pegcount_client.async_record_writer import AsyncRecordWriter
 from pegcount_client.channel import Tls
 from pegcount_client.client import Client
-from pegcount_client.enums import Granularity, Grouping, NoticeCode, SessionEvent, SessionKind
+from pegcount_client.enums import (
+    Additivity,
+    Attempts,
+    Granularity,
+    Grouping,
+    NoticeCode,
+    ReleaseParty,
+    SessionEvent,
+    SessionKind,
+    TrafficDimension,
+    TrafficMetric,
+)
 from pegcount_client.errors import PegcountError, RecordsRejectedError, Violation
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.queries import (
@@ -14,6 +25,7 @@ from pegcount_client.queries import (
     AsrUsageQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
+    TrafficQuery,
 )
 from pegcount_client.record import Record
 from pegcount_client.record_writer import RecordWriter
@@ -32,10 +44,15 @@ from pegcount_client.reports import (
     OriginationQualityBin,
     OriginationQualityTotals,
     ReportRange,
+    Traffic,
+    TrafficFigures,
+    TrafficMetricColumn,
+    TrafficRow,
 )
 from pegcount_client.retry import RetryPolicy
 from pegcount_client.rows import Rows
 from pegcount_client.times import UnknownZoneError
+from pegcount_client.traffic_query import GroupBy, Metric, Top, Where
 from pegcount_client.write_summary import Rejection, WriteSummary
 
 __version__ = version("pegcount-client")
@@ -44,12 +61,14 @@ __all__ = [
     "ActiveSessionRow",
     "ActiveSessions",
     "ActiveSessionsQuery",
+    "Additivity",
     "AsrUsage",
     "AsrUsageBin",
     "AsrUsageQuery",
     "AsrUsageTotals",
     "AsyncClient",
     "AsyncRecordWriter",
+    "Attempts",
     "Client",
     "DecimalFilter",
     "FolderAgentRow",
@@ -58,8 +77,10 @@ __all__ = [
     "FolderStatsRow",
     "FolderStatsTotals",
     "Granularity",
+    "GroupBy",
     "Grouping",
     "IntegerFilter",
+    "Metric",
     "Notice",
     "NoticeCode",
     "OriginationQuality",
@@ -71,6 +92,7 @@ __all__ = [
     "RecordWriter",
     "RecordsRejectedError",
     "Rejection",
+    "ReleaseParty",
     "ReportRange",
     "RetryPolicy",
     "Rows",
@@ -78,7 +100,16 @@ __all__ = [
     "SessionKind",
     "TextFilter",
     "Tls",
+    "Top",
+    "Traffic",
+    "TrafficDimension",
+    "TrafficFigures",
+    "TrafficMetric",
+    "TrafficMetricColumn",
+    "TrafficQuery",
+    "TrafficRow",
     "UnknownZoneError",
     "Violation",
+    "Where",
     "WriteSummary",
 ]

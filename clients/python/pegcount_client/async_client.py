@@ -6,7 +6,13 @@ from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 import grpc
-from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
+from pegcount.v1 import (
+    admin_pb2_grpc,
+    records_pb2,
+    records_pb2_grpc,
+    reports_pb2_grpc,
+    traffic_pb2_grpc,
+)
 
 from pegcount_client.arguments import seconds
 from pegcount_client.async_batch_sender import AsyncBatchSender, is_cancelled
@@ -21,13 +27,15 @@ from pegcount_client.queries import (
     AsrUsageQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
+    TrafficQuery,
 )
-from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality
+from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality, Traffic
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
     folder_stats_request,
     origination_quality_request,
+    traffic_request,
 )
 from pegcount_client.retry import LimitRetries, Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
@@ -84,6 +92,7 @@ class AsyncClient:
         self._lifetime = Lifetime()
         self._channel = settings.open_async(self._lifetime)
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
+        self.traffic_questions = traffic_pb2_grpc.TrafficServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self.records = records_pb2_grpc.RecordServiceStub(self._channel)
 
@@ -120,6 +129,13 @@ class AsyncClient:
         request = origination_quality_request(query)
         answer = await self.call(self.reports.QueryOriginationQuality, request, timeout=timeout)
         return OriginationQuality.from_response(answer)
+
+    @takes_query(TrafficQuery)
+    async def traffic(self, *, timeout: float | None = None, **query: Unpack[TrafficQuery]) -> Traffic:
+        """Returns any figures of calls, by any dimensions; see `Client.traffic`."""
+        request = traffic_request(query)
+        answer = await self.call(self.traffic_questions.QueryTraffic, request, timeout=timeout)
+        return Traffic.from_response(answer, request)
 
     def write_records(
         self,

@@ -62,7 +62,9 @@ class ChannelSettings:
     """
 
     address: str
-    """`HOST:PORT`, or `unix:PATH`."""
+    """`HOST:PORT`, `unix:PATH`, or the IP addresses of several servers over one cluster, of which the first
+    that can be reached is called: `ipv4:192.0.2.1:50051,192.0.2.2:50051`.
+    """
     tls: Tls | bool = False
     """True: TLS with the roots that gRPC trusts."""
     api_key: str | None = field(default=None, repr=False)

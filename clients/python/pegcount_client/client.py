@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 import grpc
-from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
+from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc, traffic_pb2_grpc
 
 from pegcount_client.arguments import seconds
 from pegcount_client.batch_sender import BatchSender
@@ -19,14 +19,16 @@ from pegcount_client.queries import (
     AsrUsageQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
+    TrafficQuery,
 )
 from pegcount_client.record_writer import RecordWriter
-from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality
+from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality, Traffic
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
     folder_stats_request,
     origination_quality_request,
+    traffic_request,
 )
 from pegcount_client.retry import LimitRetries, Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
@@ -47,6 +49,8 @@ class Client:
 
     reports: reports_pb2_grpc.ReportServiceStub
     """The raw calls of reports: messages of `pegcount.v1.reports_pb2`, errors as grpc.RpcError."""
+    traffic_questions: traffic_pb2_grpc.TrafficServiceStub
+    """The raw traffic question: messages of `pegcount.v1.traffic_pb2`, errors as grpc.RpcError."""
     admin: admin_pb2_grpc.AdminServiceStub
     """The raw administrative calls: messages of `pegcount.v1.admin_pb2`, errors as grpc.RpcError."""
     records: records_pb2_grpc.RecordServiceStub
@@ -84,6 +88,7 @@ class Client:
         self._lifetime = Lifetime()
         self._channel = settings.open(self._lifetime)
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
+        self.traffic_questions = traffic_pb2_grpc.TrafficServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self.records = records_pb2_grpc.RecordServiceStub(self._channel)
 
@@ -134,6 +139,17 @@ class Client:
         request = origination_quality_request(query)
         answer = self.call(self.reports.QueryOriginationQuality, request, timeout=timeout)
         return OriginationQuality.from_response(answer)
+
+    @takes_query(TrafficQuery)
+    def traffic(self, *, timeout: float | None = None, **query: Unpack[TrafficQuery]) -> Traffic:
+        """Returns any figures of calls, by any dimensions, over time.
+
+        Takes the keywords of `TrafficQuery`, and a `timeout` in seconds. Raises PegcountError if the call
+        fails, TypeError and ValueError for arguments that would be misread.
+        """
+        request = traffic_request(query)
+        answer = self.call(self.traffic_questions.QueryTraffic, request, timeout=timeout)
+        return Traffic.from_response(answer, request)
 
     def write_records(
         self,

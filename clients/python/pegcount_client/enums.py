@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
-from pegcount.v1 import records_pb2, reports_pb2
+from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
 
 from pegcount_client.suggestions import unknown_name
 
@@ -45,6 +45,17 @@ class SessionEvent(StrEnum):
     END = "END"
 
 
+class ReleaseParty(StrEnum):
+    """Who ended a call."""
+
+    ORIGINATION = "ORIGINATION"
+    """The calling side."""
+    TERMINATION = "TERMINATION"
+    """The called side."""
+    SWITCH = "SWITCH"
+    """The switch, such as for a limit of its own."""
+
+
 class Grouping(StrEnum):
     """How rows are summed up further."""
 
@@ -71,6 +82,108 @@ class NoticeCode(StrEnum):
     """The credential of the call, or its key, expires soon."""
     METRICS_HIDDEN = "METRICS_HIDDEN"
     """The credential of the call does not show some figures of the report, which are absent."""
+    CAUSES_MISSING = "CAUSES_MISSING"
+    """A figure reads release causes, and some calls carry none."""
+    UNRATED_CALLS = "UNRATED_CALLS"
+    """A figure adds up prices, and some answered calls have none."""
+
+
+class TrafficMetric(StrEnum):
+    """A figure of calls; the contract says what each one is."""
+
+    CALLS = "CALLS"
+    ANSWERED = "ANSWERED"
+    FAILED = "FAILED"
+    DURATION_MS = "DURATION_MS"
+    ASR = "ASR"
+    ACD = "ACD"
+    CPS = "CPS"
+    CPS_PEAK = "CPS_PEAK"
+    SHORT_CALLS = "SHORT_CALLS"
+    SHORT_SHARE = "SHORT_SHARE"
+    ANSWERED_WITHIN = "ANSWERED_WITHIN"
+    RING_TIME_MEAN = "RING_TIME_MEAN"
+    RING_TIME_PERCENTILE = "RING_TIME_PERCENTILE"
+    DURATION_PERCENTILE = "DURATION_PERCENTILE"
+    CALLS_WITH_CAUSE = "CALLS_WITH_CAUSE"
+    CAUSE_KNOWN = "CAUSE_KNOWN"
+    DELIVERED = "DELIVERED"
+    NER = "NER"
+    PDD_COUNT = "PDD_COUNT"
+    PDD_MEAN = "PDD_MEAN"
+    PDD_PERCENTILE = "PDD_PERCENTILE"
+    REVENUE = "REVENUE"
+    COST = "COST"
+    MARGIN = "MARGIN"
+    MARGIN_SHARE = "MARGIN_SHARE"
+    UNRATED = "UNRATED"
+
+
+class TrafficDimension(StrEnum):
+    """What calls can be grouped and filtered by; the contract says which field each one is."""
+
+    SOURCE = "SOURCE"
+    KIND = "KIND"
+    ACCOUNT_ID = "ACCOUNT_ID"
+    TENANT_ID = "TENANT_ID"
+    APP_ID = "APP_ID"
+    COMP_ID = "COMP_ID"
+    EQUIPMENT_ID = "EQUIPMENT_ID"
+    EQUIPMENT_NAME = "EQUIPMENT_NAME"
+    SRC_COUNTRY_ID = "SRC_COUNTRY_ID"
+    DST_COUNTRY_ID = "DST_COUNTRY_ID"
+    SRC_PREFIX = "SRC_PREFIX"
+    DST_PREFIX = "DST_PREFIX"
+    CAUSE = "CAUSE"
+    CAUSE_CLASS = "CAUSE_CLASS"
+    SIP_STATUS = "SIP_STATUS"
+    RELEASE_PARTY = "RELEASE_PARTY"
+    LAST_ATTEMPT = "LAST_ATTEMPT"
+    COMPANY = "COMPANY"
+    ORGANIZATION = "ORGANIZATION"
+    FOLDER = "FOLDER"
+    AGENT_ID = "AGENT_ID"
+    ORIG_COMPANIES_ID = "ORIG_COMPANIES_ID"
+    ORIG_OWNER_USERS_ID = "ORIG_OWNER_USERS_ID"
+    ORIG_CLIENTS_ID = "ORIG_CLIENTS_ID"
+    ORIG_CLIENTS_NAME = "ORIG_CLIENTS_NAME"
+    ORIG_ACCOUNTS_ID = "ORIG_ACCOUNTS_ID"
+    ORIG_ACCOUNTS_NAME = "ORIG_ACCOUNTS_NAME"
+    ORIG_RATES_CODE = "ORIG_RATES_CODE"
+    ORIG_RATES_CODE_NAME = "ORIG_RATES_CODE_NAME"
+    ORIG_RATES_COUNTRY = "ORIG_RATES_COUNTRY"
+    TERM_COMPANIES_ID = "TERM_COMPANIES_ID"
+    TERM_OWNER_USERS_ID = "TERM_OWNER_USERS_ID"
+    TERM_CLIENTS_ID = "TERM_CLIENTS_ID"
+    TERM_CLIENTS_NAME = "TERM_CLIENTS_NAME"
+    TERM_ACCOUNTS_ID = "TERM_ACCOUNTS_ID"
+    TERM_ACCOUNTS_NAME = "TERM_ACCOUNTS_NAME"
+    TERM_RATES_CODE = "TERM_RATES_CODE"
+    TERM_RATES_CODE_NAME = "TERM_RATES_CODE_NAME"
+    TERM_RATES_COUNTRY = "TERM_RATES_COUNTRY"
+    CURRENCY = "CURRENCY"
+    VENDOR_CURRENCY = "VENDOR_CURRENCY"
+    HOUR_OF_DAY = "HOUR_OF_DAY"
+    WEEKDAY = "WEEKDAY"
+
+
+class Attempts(StrEnum):
+    """Which attempts of a call count."""
+
+    LAST = "LAST"
+    """The last attempt of each call: the side of the customer."""
+    ALL = "ALL"
+    """All attempts, those included that another attempt followed: the side of the vendors."""
+
+
+class Additivity(StrEnum):
+    """How figures of several bins, or groups, give that of all of them."""
+
+    SUM = "SUM"
+    MAX = "MAX"
+    """It is the greatest of them."""
+    NONE = "NONE"
+    """It does not follow from them."""
 
 
 _Member = TypeVar("_Member", bound=StrEnum)
@@ -79,8 +192,13 @@ _CONTRACT: Final[dict[type[StrEnum], tuple[EnumTypeWrapper, str]]] = {
     Granularity: (reports_pb2.Granularity, "GRANULARITY_"),
     SessionKind: (records_pb2.SessionKind, "SESSION_KIND_"),
     SessionEvent: (records_pb2.SessionEvent, "SESSION_EVENT_"),
+    ReleaseParty: (records_pb2.ReleaseParty, "RELEASE_PARTY_"),
     Grouping: (reports_pb2.Grouping, "GROUPING_"),
     NoticeCode: (reports_pb2.NoticeCode, "NOTICE_CODE_"),
+    TrafficMetric: (traffic_pb2.TrafficMetric, "TRAFFIC_METRIC_"),
+    TrafficDimension: (traffic_pb2.TrafficDimension, "TRAFFIC_DIMENSION_"),
+    Attempts: (traffic_pb2.Attempts, "ATTEMPTS_"),
+    Additivity: (traffic_pb2.Additivity, "ADDITIVITY_"),
 }
 """The enum of the contract, and how its names begin there."""
 

@@ -1,4 +1,4 @@
-"""What the four reports can be asked for: the fields of the requests by their names in the contract.
+"""What the reports can be asked for: the fields of the requests by their names in the contract.
 
 An argument that is None counts as left out. Times and zones are described in `pegcount_client.times`.
 """
@@ -6,9 +6,15 @@ An argument that is None counts as left out. Times and zones are described in `p
 from collections.abc import Iterable, Mapping
 from typing import NotRequired, Required, TypedDict
 
-from pegcount_client.enums import Granularity, Grouping, SessionKind
+from pegcount_client.enums import (
+    Attempts,
+    Granularity,
+    Grouping,
+    SessionKind,
+)
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.times import Day, Time, Zone
+from pegcount_client.traffic_query import GroupBy, Metric, Top, Where
 
 
 class AsrUsageQuery(TypedDict, total=False):
@@ -110,3 +116,28 @@ class OriginationQualityQuery(TypedDict, total=False):
     absent: NotRequired[Iterable[str] | None]
     """Ids that must be absent: any of `account_id`, `src_country_id` and `dst_country_id`; with a value for
     the same id, calls with this value count too."""
+
+
+class TrafficQuery(TypedDict, total=False):
+    """Asks for any figures of calls, by any dimensions, over time."""
+
+    from_time: Required[Time]
+    """Start of the range, inclusive; not moved."""
+    to_time: NotRequired[Time | None]
+    """End of the range, exclusive, at most now. Absent: now."""
+    metrics: Required[Iterable[Metric | str]]
+    """The figures, 1 to 32: names, or a `Metric` with parameters."""
+    group_by: NotRequired[Iterable[GroupBy | str] | None]
+    """The dimensions to group by, at most 4: names, or a `GroupBy` with parameters. Absent: all calls."""
+    filters: NotRequired[Iterable[Where] | None]
+    """Which calls count: those that satisfy all of these. Absent: all."""
+    granularity: NotRequired[Granularity | str | None]
+    """Width of the bins, clipped to the range. Absent: one bin, the whole range."""
+    time_zone: NotRequired[Zone | None]
+    """Zone of the bins. Absent: that of the times, if they have a ZoneInfo; else UTC."""
+    attempts: NotRequired[Attempts | str | None]
+    """Which attempts count. Absent: LAST; with a dimension of the terminating leg, it must be given."""
+    kind: NotRequired[SessionKind | str | None]
+    """Kind of session. Absent: CALL."""
+    top: NotRequired[Top | int | None]
+    """Which groups to return: a number of them, or a `Top`. Absent: all, by their keys."""

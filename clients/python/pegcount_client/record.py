@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 
 from pegcount_client.arguments import Setter, flag, text, whole_number
-from pegcount_client.enums import SessionEvent, SessionKind, number
+from pegcount_client.enums import ReleaseParty, SessionEvent, SessionKind, number
 from pegcount_client.times import check_exact
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,21 +96,27 @@ class Record:
     """Which part of the session this is, for switches that write several rows for one call."""
     part_class: int | None = None
     """How much the answer of this part says about the call, from 1 to 3."""
+    alert_time: datetime | None = None
+    """When the called side began to ring. The server drops one before the setup or after the answer."""
+    vendor_price: Decimal | int | str | None = None
+    """Price of the call by the vendor, exact, with at most 9 decimals."""
+    currency: str | None = None
+    """Currency of `customer_price`, such as EUR."""
+    vendor_currency: str | None = None
+    """Currency of `vendor_price`."""
+    sip_status: int | None = None
+    """Final SIP response of the call, from 100 to 699."""
+    release_party: ReleaseParty | str | None = None
+    """Who ended the call: ORIGINATION, TERMINATION or SWITCH."""
 
     def __post_init__(self) -> None:
         """Refuses what `to_message` could not send exactly."""
         _check_plain(self)
         _check_time("setup_time", self.setup_time)
-        if self.answer_time is not None:
-            _check_time("answer_time", self.answer_time)
-        if self.end_time is not None:
-            _check_time("end_time", self.end_time)
-        if self.customer_price is not None:
-            _price_text(self.customer_price)
-        if self.event is not None:
-            number(SessionEvent, self.event, what="event")
-        if self.kind is not None:
-            number(SessionKind, self.kind, what="kind")
+        for name, check in _CHECKED:
+            value = getattr(self, name)
+            if value is not None:
+                check(value)
 
     def to_message(self) -> SessionRecord:
         """Returns the record as a message of the contract; raises TypeError for a value of a wrong type."""
@@ -138,22 +145,20 @@ def _timestamp(value: datetime) -> Timestamp:
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
-def _price_text(value: Decimal | int | str) -> str:
+def _price_text(name: str, value: Decimal | int | str) -> str:
     """Returns the price as decimal text, without an exponent."""
     if isinstance(value, str):
         return value
     if not isinstance(value, Decimal):
         try:
-            return str(whole_number("customer_price", value))
+            return str(whole_number(name, value))
         except TypeError as error:
             raise TypeError(
-                f"customer_price={value!r} is of the type {type(value).__name__}, which may not be exact;"
+                f"{name}={value!r} is of the type {type(value).__name__}, which may not be exact;"
                 ' give a Decimal, an int, or text such as "0.012"'
             ) from error
     if not value.is_finite():
-        raise ValueError(
-            f"customer_price={value} must be a finite number; None says that a call is not rated"
-        )
+        raise ValueError(f"{name}={value} must be a finite number; None says that a call is not rated")
     return f"{value:f}"
 
 
@@ -221,10 +226,11 @@ def _plain(field: Any) -> _Plain:
     return _Plain(field.name, kind, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
+_PRICES: Final = ("customer_price", "vendor_price")
 _PLAIN: Final = tuple(
     _plain(field)
     for field in SessionRecord.DESCRIPTOR.fields
-    if field.enum_type is None and field.message_type is None and field.name != "customer_price"
+    if field.enum_type is None and field.message_type is None and field.name not in _PRICES
 )
 _plain_values_of: Final[Any] = attrgetter(*(plain.name for plain in _PLAIN))
 _texts_of: Final[Any] = attrgetter(*(plain.name for plain in _PLAIN if plain.kind is str))
@@ -234,11 +240,18 @@ _USUAL_MAX: Final = 2**31 - 1
 """Largest number that each field with numbers takes; each takes 0, too."""
 _NAMES: Final = tuple(each.name for each in fields(Record))
 _values_of: Final[Any] = attrgetter(*_NAMES)
+_OPTIONAL_TIMES: Final = ("answer_time", "end_time", "alert_time")
+_TO_TEXT_OR_NUMBER: Final[tuple[tuple[str, Any], ...]] = (
+    ("event", partial(number, SessionEvent, what="event")),
+    ("kind", partial(number, SessionKind, what="kind")),
+    ("release_party", partial(number, ReleaseParty, what="release_party")),
+    *((name, partial(_price_text, name)) for name in _PRICES),
+)
+_CHECKED: Final[tuple[tuple[str, Any], ...]] = (
+    *((name, partial(_check_time, name)) for name in _OPTIONAL_TIMES),
+    *_TO_TEXT_OR_NUMBER,
+)
 _CONVERTED: Final[tuple[tuple[str, Any], ...]] = (
-    ("event", lambda value: number(SessionEvent, value, what="event")),
-    ("kind", lambda value: number(SessionKind, value, what="kind")),
-    ("setup_time", _timestamp),
-    ("answer_time", _timestamp),
-    ("end_time", _timestamp),
-    ("customer_price", _price_text),
+    *((name, _timestamp) for name in ("setup_time", *_OPTIONAL_TIMES)),
+    *_TO_TEXT_OR_NUMBER,
 )

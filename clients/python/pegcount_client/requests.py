@@ -5,23 +5,25 @@ All functions raise TypeError for unknown arguments and values of another type, 
 and values out of range.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import reports_pb2, traffic_pb2
 
 from pegcount_client.arguments import Setter, fill, items_of
-from pegcount_client.enums import Granularity, Grouping, SessionKind, number
+from pegcount_client.enums import Attempts, Granularity, Grouping, SessionKind, number
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
+    TrafficQuery,
 )
 from pegcount_client.suggestions import unknown_name
 from pegcount_client.times import day_text, time_text, zone_name, zone_of_times
+from pegcount_client.traffic_query import filter_of, group_of, metric_of, top_of
 
 RETURN_FIELDS: Final = tuple(
     name for name in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields_by_name if name != "level"
@@ -59,6 +61,13 @@ def origination_quality_request(
     return request
 
 
+def traffic_request(query: TrafficQuery) -> traffic_pb2.QueryTrafficRequest:
+    """Returns the request of a traffic question."""
+    request = traffic_pb2.QueryTrafficRequest()
+    fill(request, _with_zone_of_times(query), _TRAFFIC)
+    return request
+
+
 def _with_zone_of_times(query: Mapping[str, object]) -> Mapping[str, object]:
     if query.get("time_zone") is not None:
         return query
@@ -83,6 +92,14 @@ def _granularity(name: str, value: Any) -> int:
 
 def _kind(name: str, value: Any) -> int:
     return number(SessionKind, value, what=name)
+
+
+def _attempts(name: str, value: Any) -> int:
+    return number(Attempts, value, what=name)
+
+
+def _each(make: Callable[[str, object], object], name: str, value: object) -> list[object]:
+    return [make(name, each) for each in items_of(name, value)]
 
 
 def _grouping(name: str, value: Any) -> int:
@@ -142,4 +159,14 @@ _ORIGINATION_QUALITY: Final[Mapping[str, Setter]] = {
     "dst_prefix_routing": partial(_filter, TextFilter),
     "duration": partial(_filter, IntegerFilter),
     "customer_price": partial(_filter, DecimalFilter),
+}
+_TRAFFIC: Final[Mapping[str, Setter]] = {
+    **_TIMES,
+    "granularity": _granularity,
+    "kind": _kind,
+    "attempts": _attempts,
+    "metrics": partial(_each, metric_of),
+    "group_by": partial(_each, group_of),
+    "filters": partial(_each, filter_of),
+    "top": top_of,
 }

@@ -34,6 +34,8 @@ class WriteSummary:
     """Records that were not taken."""
     suspected_reuse: int = 0
     """Of the replaced and duplicate records, those that look like another call under a used id."""
+    dropped_alert_times: int = 0
+    """Alert times that were dropped, as they were before the setup or after the answer."""
     batches: int = 0
     """Batches that were answered."""
     resent: int = 0
@@ -89,6 +91,7 @@ class WriteTally:
             outranked=before.outranked + answer.outranked,
             rejected=before.rejected + len(answer.rejected),
             suspected_reuse=before.suspected_reuse + answer.suspected_reuse,
+            dropped_alert_times=before.dropped_alert_times + answer.dropped_alert_times,
             batches=before.batches + 1,
             resent=resent,
         )

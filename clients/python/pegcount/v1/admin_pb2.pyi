@@ -258,7 +258,7 @@ class GetStoreInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStoreInfoResponse(_message.Message):
-    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records", "clock_refused_since_time", "deletions", "write_fault")
+    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records", "clock_refused_since_time", "deletions", "write_fault", "follower")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     TZDATA_VERSION_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
@@ -271,6 +271,7 @@ class GetStoreInfoResponse(_message.Message):
     CLOCK_REFUSED_SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
     DELETIONS_FIELD_NUMBER: _ClassVar[int]
     WRITE_FAULT_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWER_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     tzdata_version: str
     records: int
@@ -283,7 +284,20 @@ class GetStoreInfoResponse(_message.Message):
     clock_refused_since_time: str
     deletions: _containers.RepeatedCompositeFieldContainer[Deletion]
     write_fault: str
-    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ..., clock_refused_since_time: _Optional[str] = ..., deletions: _Optional[_Iterable[_Union[Deletion, _Mapping]]] = ..., write_fault: _Optional[str] = ...) -> None: ...
+    follower: FollowerInfo
+    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ..., clock_refused_since_time: _Optional[str] = ..., deletions: _Optional[_Iterable[_Union[Deletion, _Mapping]]] = ..., write_fault: _Optional[str] = ..., follower: _Optional[_Union[FollowerInfo, _Mapping]] = ...) -> None: ...
+
+class FollowerInfo(_message.Message):
+    __slots__ = ("records", "active_records", "failed_batches", "lacks")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_BATCHES_FIELD_NUMBER: _ClassVar[int]
+    LACKS_FIELD_NUMBER: _ClassVar[int]
+    records: int
+    active_records: int
+    failed_batches: int
+    lacks: str
+    def __init__(self, records: _Optional[int] = ..., active_records: _Optional[int] = ..., failed_batches: _Optional[int] = ..., lacks: _Optional[str] = ...) -> None: ...
 
 class DeleteRecordsRequest(_message.Message):
     __slots__ = ("source", "from_time", "to_time", "time_zone", "session_ids", "all", "once", "dry_run")

@@ -24,6 +24,13 @@ class SessionEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SESSION_EVENT_UPDATE: _ClassVar[SessionEvent]
     SESSION_EVENT_END: _ClassVar[SessionEvent]
 
+class ReleaseParty(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RELEASE_PARTY_UNSPECIFIED: _ClassVar[ReleaseParty]
+    RELEASE_PARTY_ORIGINATION: _ClassVar[ReleaseParty]
+    RELEASE_PARTY_TERMINATION: _ClassVar[ReleaseParty]
+    RELEASE_PARTY_SWITCH: _ClassVar[ReleaseParty]
+
 class RejectReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     REJECT_REASON_UNSPECIFIED: _ClassVar[RejectReason]
@@ -55,6 +62,10 @@ SESSION_EVENT_UNSPECIFIED: SessionEvent
 SESSION_EVENT_START: SessionEvent
 SESSION_EVENT_UPDATE: SessionEvent
 SESSION_EVENT_END: SessionEvent
+RELEASE_PARTY_UNSPECIFIED: ReleaseParty
+RELEASE_PARTY_ORIGINATION: ReleaseParty
+RELEASE_PARTY_TERMINATION: ReleaseParty
+RELEASE_PARTY_SWITCH: ReleaseParty
 REJECT_REASON_UNSPECIFIED: RejectReason
 REJECT_REASON_MISSING_SESSION_ID: RejectReason
 REJECT_REASON_MISSING_SETUP_TIME: RejectReason
@@ -78,7 +89,7 @@ REJECT_REASON_PART_MISSING: RejectReason
 REJECT_REASON_OUTSIDE_DATA_SCOPE: RejectReason
 
 class SessionRecord(_message.Message):
-    __slots__ = ("source", "session_id", "revision", "event", "kind", "setup_time", "answer_time", "end_time", "is_last_attempt", "disconnect_cause", "tenant_id", "app_id", "comp_id", "company", "organization", "folder", "agent_id", "equipment_id", "equipment_name", "account_id", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "auth_orig_ip", "customer_price", "orig_leg_id", "orig_src_party_id", "orig_dst_party_id", "orig_companies_id", "orig_owner_users_id", "orig_clients_id", "orig_clients_name", "orig_accounts_id", "orig_accounts_name", "orig_accounts_ident", "orig_rates_code", "orig_rates_code_name", "orig_rates_country", "term_leg_id", "term_src_party_id", "term_dst_party_id", "term_companies_id", "term_owner_users_id", "term_clients_id", "term_clients_name", "term_accounts_id", "term_accounts_name", "term_accounts_ident", "term_rates_code", "term_rates_code_name", "term_rates_country", "replaces", "part", "part_class")
+    __slots__ = ("source", "session_id", "revision", "event", "kind", "setup_time", "answer_time", "end_time", "is_last_attempt", "disconnect_cause", "tenant_id", "app_id", "comp_id", "company", "organization", "folder", "agent_id", "equipment_id", "equipment_name", "account_id", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "auth_orig_ip", "customer_price", "orig_leg_id", "orig_src_party_id", "orig_dst_party_id", "orig_companies_id", "orig_owner_users_id", "orig_clients_id", "orig_clients_name", "orig_accounts_id", "orig_accounts_name", "orig_accounts_ident", "orig_rates_code", "orig_rates_code_name", "orig_rates_country", "term_leg_id", "term_src_party_id", "term_dst_party_id", "term_companies_id", "term_owner_users_id", "term_clients_id", "term_clients_name", "term_accounts_id", "term_accounts_name", "term_accounts_ident", "term_rates_code", "term_rates_code_name", "term_rates_country", "replaces", "part", "part_class", "alert_time", "vendor_price", "currency", "vendor_currency", "sip_status", "release_party")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -134,6 +145,12 @@ class SessionRecord(_message.Message):
     REPLACES_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
     PART_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ALERT_TIME_FIELD_NUMBER: _ClassVar[int]
+    VENDOR_PRICE_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    VENDOR_CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    SIP_STATUS_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_PARTY_FIELD_NUMBER: _ClassVar[int]
     source: str
     session_id: str
     revision: int
@@ -189,7 +206,13 @@ class SessionRecord(_message.Message):
     replaces: bool
     part: int
     part_class: int
-    def __init__(self, source: _Optional[str] = ..., session_id: _Optional[str] = ..., revision: _Optional[int] = ..., event: _Optional[_Union[SessionEvent, str]] = ..., kind: _Optional[_Union[SessionKind, str]] = ..., setup_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_last_attempt: bool = ..., disconnect_cause: _Optional[int] = ..., tenant_id: _Optional[int] = ..., app_id: _Optional[int] = ..., comp_id: _Optional[int] = ..., company: _Optional[str] = ..., organization: _Optional[str] = ..., folder: _Optional[str] = ..., agent_id: _Optional[str] = ..., equipment_id: _Optional[int] = ..., equipment_name: _Optional[str] = ..., account_id: _Optional[str] = ..., src_country_id: _Optional[int] = ..., dst_country_id: _Optional[int] = ..., src_prefix_routing: _Optional[str] = ..., dst_prefix_routing: _Optional[str] = ..., auth_orig_ip: _Optional[str] = ..., customer_price: _Optional[str] = ..., orig_leg_id: _Optional[str] = ..., orig_src_party_id: _Optional[str] = ..., orig_dst_party_id: _Optional[str] = ..., orig_companies_id: _Optional[int] = ..., orig_owner_users_id: _Optional[int] = ..., orig_clients_id: _Optional[int] = ..., orig_clients_name: _Optional[str] = ..., orig_accounts_id: _Optional[int] = ..., orig_accounts_name: _Optional[str] = ..., orig_accounts_ident: _Optional[str] = ..., orig_rates_code: _Optional[str] = ..., orig_rates_code_name: _Optional[str] = ..., orig_rates_country: _Optional[str] = ..., term_leg_id: _Optional[str] = ..., term_src_party_id: _Optional[str] = ..., term_dst_party_id: _Optional[str] = ..., term_companies_id: _Optional[int] = ..., term_owner_users_id: _Optional[int] = ..., term_clients_id: _Optional[int] = ..., term_clients_name: _Optional[str] = ..., term_accounts_id: _Optional[int] = ..., term_accounts_name: _Optional[str] = ..., term_accounts_ident: _Optional[str] = ..., term_rates_code: _Optional[str] = ..., term_rates_code_name: _Optional[str] = ..., term_rates_country: _Optional[str] = ..., replaces: bool = ..., part: _Optional[int] = ..., part_class: _Optional[int] = ...) -> None: ...
+    alert_time: _timestamp_pb2.Timestamp
+    vendor_price: str
+    currency: str
+    vendor_currency: str
+    sip_status: int
+    release_party: ReleaseParty
+    def __init__(self, source: _Optional[str] = ..., session_id: _Optional[str] = ..., revision: _Optional[int] = ..., event: _Optional[_Union[SessionEvent, str]] = ..., kind: _Optional[_Union[SessionKind, str]] = ..., setup_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_last_attempt: bool = ..., disconnect_cause: _Optional[int] = ..., tenant_id: _Optional[int] = ..., app_id: _Optional[int] = ..., comp_id: _Optional[int] = ..., company: _Optional[str] = ..., organization: _Optional[str] = ..., folder: _Optional[str] = ..., agent_id: _Optional[str] = ..., equipment_id: _Optional[int] = ..., equipment_name: _Optional[str] = ..., account_id: _Optional[str] = ..., src_country_id: _Optional[int] = ..., dst_country_id: _Optional[int] = ..., src_prefix_routing: _Optional[str] = ..., dst_prefix_routing: _Optional[str] = ..., auth_orig_ip: _Optional[str] = ..., customer_price: _Optional[str] = ..., orig_leg_id: _Optional[str] = ..., orig_src_party_id: _Optional[str] = ..., orig_dst_party_id: _Optional[str] = ..., orig_companies_id: _Optional[int] = ..., orig_owner_users_id: _Optional[int] = ..., orig_clients_id: _Optional[int] = ..., orig_clients_name: _Optional[str] = ..., orig_accounts_id: _Optional[int] = ..., orig_accounts_name: _Optional[str] = ..., orig_accounts_ident: _Optional[str] = ..., orig_rates_code: _Optional[str] = ..., orig_rates_code_name: _Optional[str] = ..., orig_rates_country: _Optional[str] = ..., term_leg_id: _Optional[str] = ..., term_src_party_id: _Optional[str] = ..., term_dst_party_id: _Optional[str] = ..., term_companies_id: _Optional[int] = ..., term_owner_users_id: _Optional[int] = ..., term_clients_id: _Optional[int] = ..., term_clients_name: _Optional[str] = ..., term_accounts_id: _Optional[int] = ..., term_accounts_name: _Optional[str] = ..., term_accounts_ident: _Optional[str] = ..., term_rates_code: _Optional[str] = ..., term_rates_code_name: _Optional[str] = ..., term_rates_country: _Optional[str] = ..., replaces: bool = ..., part: _Optional[int] = ..., part_class: _Optional[int] = ..., alert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., vendor_price: _Optional[str] = ..., currency: _Optional[str] = ..., vendor_currency: _Optional[str] = ..., sip_status: _Optional[int] = ..., release_party: _Optional[_Union[ReleaseParty, str]] = ...) -> None: ...
 
 class SourceRule(_message.Message):
     __slots__ = ("source", "rule")
@@ -224,7 +247,7 @@ class RejectedRecord(_message.Message):
     def __init__(self, index: _Optional[int] = ..., reason: _Optional[_Union[RejectReason, str]] = ..., description: _Optional[str] = ...) -> None: ...
 
 class WriteRecordsResponse(_message.Message):
-    __slots__ = ("batch_id", "accepted", "replaced", "duplicates", "rejected", "outranked", "suspected_reuse")
+    __slots__ = ("batch_id", "accepted", "replaced", "duplicates", "rejected", "outranked", "suspected_reuse", "dropped_alert_times")
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     REPLACED_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +255,7 @@ class WriteRecordsResponse(_message.Message):
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     OUTRANKED_FIELD_NUMBER: _ClassVar[int]
     SUSPECTED_REUSE_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_ALERT_TIMES_FIELD_NUMBER: _ClassVar[int]
     batch_id: str
     accepted: int
     replaced: int
@@ -239,4 +263,5 @@ class WriteRecordsResponse(_message.Message):
     rejected: _containers.RepeatedCompositeFieldContainer[RejectedRecord]
     outranked: int
     suspected_reuse: int
-    def __init__(self, batch_id: _Optional[str] = ..., accepted: _Optional[int] = ..., replaced: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[_Iterable[_Union[RejectedRecord, _Mapping]]] = ..., outranked: _Optional[int] = ..., suspected_reuse: _Optional[int] = ...) -> None: ...
+    dropped_alert_times: int
+    def __init__(self, batch_id: _Optional[str] = ..., accepted: _Optional[int] = ..., replaced: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[_Iterable[_Union[RejectedRecord, _Mapping]]] = ..., outranked: _Optional[int] = ..., suspected_reuse: _Optional[int] = ..., dropped_alert_times: _Optional[int] = ...) -> None: ...

@@ -31,6 +31,8 @@ class NoticeCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CODE_ID_NOT_SEEN: _ClassVar[NoticeCode]
     NOTICE_CODE_CREDENTIAL_EXPIRES: _ClassVar[NoticeCode]
     NOTICE_CODE_METRICS_HIDDEN: _ClassVar[NoticeCode]
+    NOTICE_CODE_CAUSES_MISSING: _ClassVar[NoticeCode]
+    NOTICE_CODE_UNRATED_CALLS: _ClassVar[NoticeCode]
 
 class Grouping(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,6 +56,8 @@ NOTICE_CODE_KIND_NOT_SEEN: NoticeCode
 NOTICE_CODE_ID_NOT_SEEN: NoticeCode
 NOTICE_CODE_CREDENTIAL_EXPIRES: NoticeCode
 NOTICE_CODE_METRICS_HIDDEN: NoticeCode
+NOTICE_CODE_CAUSES_MISSING: NoticeCode
+NOTICE_CODE_UNRATED_CALLS: NoticeCode
 GROUPING_UNSPECIFIED: Grouping
 GROUPING_ROLLUP: Grouping
 

@@ -1,4 +1,4 @@
-"""The answers of the four reports: typed rows and totals, and frames of the rows.
+"""The answers of the reports: typed rows and totals, and frames of the rows.
 
 Times are in the zone of the report. Python subtracts and compares two times of one zone by what the local
 clock shows: convert them by `astimezone(datetime.UTC)` before, where a day may have 23 or 25 hours.
@@ -18,6 +18,7 @@ from pegcount_client.reports.origination_quality import (
     OriginationQualityBin,
     OriginationQualityTotals,
 )
+from pegcount_client.reports.traffic import Traffic, TrafficFigures, TrafficMetricColumn, TrafficRow
 
 __all__ = [
     "ActiveSessionRow",
@@ -34,4 +35,8 @@ __all__ = [
     "OriginationQualityBin",
     "OriginationQualityTotals",
     "ReportRange",
+    "Traffic",
+    "TrafficFigures",
+    "TrafficMetricColumn",
+    "TrafficRow",
 ]
