@@ -1,0 +1,5 @@
+"""The store in a ClickHouse cluster."""
+
+from pegcount.store.clickhouse.store import ClickHouseStore
+
+__all__ = ["ClickHouseStore"]

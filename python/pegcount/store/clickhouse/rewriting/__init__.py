@@ -1,0 +1,1 @@
+"""Changes of stored records by rules: deletions, erasures, masking and retention."""

@@ -1,0 +1,1 @@
+"""What all servers of a cluster share beside the records: the change log, and what is in it."""

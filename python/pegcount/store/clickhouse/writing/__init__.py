@@ -1,0 +1,1 @@
+"""Batches to the ledgers: groups of them, and commits that are compared and swapped."""
