@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from pegcount.privacy import AuditEntry
+from pegcount.store.audit_values import audit_entry_of, audit_values
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_rows import FIRST_AUDIT_ENTRY, LAST_AUDIT_ENTRY, put_row
 
@@ -26,7 +27,7 @@ class AuditRows:
             settings = self._catalog.settings()
             number = settings.get(LAST_AUDIT_ENTRY, 0) + 1
             first = max(settings.get(FIRST_AUDIT_ENTRY, 1), number - self._entry_count_max + 1)
-            put_row(db, "audit", *_values_of(replace(entry, entry_id=number)))
+            put_row(db, "audit", *audit_values(replace(entry, entry_id=number)))
             db.execute("DELETE FROM audit WHERE entry_id < ?", (first,))
             put_row(db, "settings", FIRST_AUDIT_ENTRY, first)
             put_row(db, "settings", LAST_AUDIT_ENTRY, number)
@@ -36,30 +37,12 @@ class AuditRows:
         """Notes how a call ended; see `Store.set_audit_outcome`."""
         with self._catalog.transaction() as db:
             for row in self._catalog.rows("audit", "entry_id", "entry_id = ?", entry_id):
-                entry = _entry_of(*row)
+                entry = audit_entry_of(*row)
                 noted = entry.request if request is None else request
-                put_row(db, "audit", *_values_of(replace(entry, outcome=outcome, request=noted)))
+                put_row(db, "audit", *audit_values(replace(entry, outcome=outcome, request=noted)))
 
     def entries(self, before_id: int | None, limit: int) -> Sequence[AuditEntry]:
         """Returns entries, the newest first; see `Store.audit_entries`."""
         end = _NUMBER_END if before_id is None else before_id
         rows = self._catalog.rows("audit", "entry_id DESC LIMIT ?", "entry_id < ?", end, limit)
-        return [_entry_of(*row) for row in rows]
-
-
-def _values_of(entry: AuditEntry) -> Sequence[Any]:
-    texts = (entry.method, entry.caller_id, entry.caller_name, entry.request, entry.outcome, entry.request_id)
-    return (entry.entry_id, entry.time_us, *texts)
-
-
-def _entry_of(
-    entry_id: int,
-    time_us: int,
-    method: str,
-    caller_id: str | None,
-    caller_name: str | None,
-    request: str,
-    outcome: str | None,
-    request_id: str | None,
-) -> AuditEntry:
-    return AuditEntry(time_us, method, caller_id, caller_name, request, outcome, request_id, entry_id)
+        return [audit_entry_of(*row) for row in rows]

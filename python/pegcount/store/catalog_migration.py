@@ -3,7 +3,9 @@
 Format 3 stored code decks as rows, and did not name the journal files: it knew the first one that was needed.
 Summaries of segments did not say for how many integer fields they have statistics before format 5. Before
 format 6, no records could be deleted; before format 7, there were no credentials. Before
-format 8, these had neither a data scope nor limits, and there was no erasure, masking or audit.
+format 8, these had neither a data scope nor limits, and there was no erasure, masking or audit. Before
+format 9, records had 55 fields; an earlier program cannot read a segment with more, and must refuse the
+directory.
 """
 
 import logging
@@ -35,6 +37,7 @@ _TABLES_OF_FORMAT = {
     5: (*_TABLES_OF_FORMAT_3, "journals"),
     6: (*_TABLES_OF_FORMAT_3, "journals", "deletions"),
     7: (*_TABLES_OF_FORMAT_3, "journals", "deletions", "credentials"),
+    8: tuple(TABLES),
 }
 _HEADER_BYTES_OF_JOURNAL = 32
 _BYTES_OF_SETUP_RANGE = 16
@@ -69,19 +72,16 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
         return None
     db.execute("PRAGMA synchronous = FULL")
     tables = _TABLES_OF_FORMAT[version]
-    verify_tables(db, "catalog.db", tables, tables)
+    verify_tables(db, "catalog.db", tables, [name for name in tables if name in DIGESTED])
     with write_transaction(db):
         if version == 3:
             _migrate_format_3(db, directory)
         if version <= 4:
             _migrate_format_4(db)
-        if version <= 5:
-            create_tables(db, {"deletions": TABLES["deletions"]})
-        if version <= 6:
-            create_tables(db, {"credentials": TABLES["credentials"]})
         if version == 7:
             _migrate_format_7(db)
-        create_tables(db, {name: TABLES[name] for name in ("erasures", "scrubbed", "audit")})
+        held = _TABLES_OF_FORMAT[max(version, 4)]
+        create_tables(db, {name: columns for name, columns in TABLES.items() if name not in held})
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         put_digest(db, DIGESTED)
     _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)

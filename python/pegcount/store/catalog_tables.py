@@ -1,6 +1,6 @@
 """The tables of the catalogue, and the number of their format."""
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 OLDEST_FORMAT_VERSION = 3
 """Older directories were written before the first release."""
 

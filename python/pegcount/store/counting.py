@@ -5,14 +5,12 @@ from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.counters import SecondsHistogram, SourceCounters, StoreCounters
+from pegcount.counters import SecondsHistogram, StoreCounters
 from pegcount.store.file_copy import free_bytes
 from pegcount.store.guarded_clock import GuardedClock
 from pegcount.store.maintenance import Maintenance
-from pegcount.v1.records_pb2 import RejectReason
+from pegcount.store.source_counts import counts_by_source
 from pegcount.zone import US_PER_SECOND
-
-_REASON_PREFIX = "REJECT_REASON_"
 
 
 class StoreCounting:
@@ -64,25 +62,10 @@ class StoreCounting:
             is_clock_refused=refused is not None,
             disk_free_bytes=self._free_bytes(),
             abandoned_sessions=found.abandoned_sessions,
-            sources={each.source: _of_source(each) for each in found.sources},
+            sources=counts_by_source(found.sources),
         )
 
     def _free_bytes(self) -> int | None:
         with suppress(OSError):
             return free_bytes(self._directory)
         return None
-
-
-def _of_source(found: core.SourceRecordCounters) -> SourceCounters:
-    return SourceCounters(
-        found.accepted,
-        found.replaced,
-        found.duplicates,
-        {_reason_name(number): count for number, count in found.rejected.items()},
-        found.last_write_us,
-        found.last_setup_us,
-    )
-
-
-def _reason_name(number: int) -> str:
-    return RejectReason.Name(RejectReason.ValueType(number)).removeprefix(_REASON_PREFIX)

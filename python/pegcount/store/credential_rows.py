@@ -1,13 +1,10 @@
-"""Credentials in the catalogue of a data directory: lists are JSON texts."""
+"""Credentials in the catalogue of a data directory."""
 
-import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Collection, Iterable
 
-from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
-from pegcount.model import CredentialRow, KeyRow
+from pegcount.model import CredentialRow
 from pegcount.store.catalog import Catalog
+from pegcount.store.credential_values import credential_of, credential_values
 
 
 class CredentialRows:
@@ -18,54 +15,8 @@ class CredentialRows:
 
     def all(self) -> list[CredentialRow]:
         """Returns all credentials; see `Store.credentials`."""
-        return [_row_of(*values) for values in self._catalog.credentials()]
+        return [credential_of(*values) for values in self._catalog.credentials()]
 
     def put(self, rows: Iterable[CredentialRow], dropped_ids: Collection[str]) -> None:
         """Stores credentials durably; see `Store.put_credentials`."""
-        self._catalog.put_credentials([_values_of(row) for row in rows], dropped_ids)
-
-
-def _row_of(
-    credential_id: str,
-    name: str,
-    scopes: str,
-    certificate_names: str,
-    keys: str,
-    create_us: int,
-    expire_us: int | None,
-    revoke_us: int | None,
-    last_use_us: int | None,
-    data_scope: str | None,
-    limits: str | None,
-) -> CredentialRow:
-    return CredentialRow(
-        id=credential_id,
-        name=name,
-        scopes=tuple(json.loads(scopes)),
-        certificate_names=tuple(json.loads(certificate_names)),
-        keys=tuple(KeyRow(bytes.fromhex(digest), *rest) for digest, *rest in json.loads(keys)),
-        create_us=create_us,
-        expire_us=expire_us,
-        revoke_us=revoke_us,
-        last_use_us=last_use_us,
-        data_scope=None if data_scope is None else _data_scope(json.loads(data_scope)),
-        limits=None if limits is None else CredentialLimits(**json.loads(limits)),
-    )
-
-
-def _values_of(row: CredentialRow) -> Sequence[Any]:
-    keys = [[key.digest.hex(), key.prefix, key.create_us, key.expire_us] for key in row.keys]
-    lists = (json.dumps(value) for value in (row.scopes, row.certificate_names, keys))
-    times_us = (row.create_us, row.expire_us, row.revoke_us, row.last_use_us)
-    return (row.id, row.name, *lists, *times_us, _json(row.data_scope), _json(row.limits))
-
-
-def _json(value: DataScope | CredentialLimits | None) -> str | None:
-    return None if value is None else json.dumps(asdict(value))
-
-
-def _data_scope(members: dict[str, Any]) -> DataScope:
-    values = {name: tuple(value) for name, value in members.items()}
-    values["organization"] = tuple(OrganizationScope(**each) for each in members["organization"])
-    values["hidden_metrics"] = tuple(map(Metric, members["hidden_metrics"]))
-    return DataScope(**values)
+        self._catalog.put_credentials([credential_values(row) for row in rows], dropped_ids)

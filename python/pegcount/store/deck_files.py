@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from pegcount.core import CodeDeck
-from pegcount.errors import DataDamagedError, StoreReadOnlyError, cause_of
+from pegcount.errors import CodeDeckNotFoundError, DataDamagedError, StoreReadOnlyError, cause_of
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeckEntry
 from pegcount.store.directory import fsync
@@ -31,15 +31,13 @@ class DeckFiles:
         # A replaced file is removed at once: no report may read it then.
         self._lock = Lock()
 
-    def code_deck(self, deck_id: int) -> CodeDeck | None:
-        """Reads a deck, None if it does not exist; raises DataDamagedError."""
+    def code_deck(self, deck_id: int) -> CodeDeck:
+        """Reads a deck; raises CodeDeckNotFoundError or DataDamagedError."""
         with self._lock:
-            entry = self._catalog.code_decks().get(deck_id)
-            return None if entry is None else read(self._directory, entry)
-
-    def ids(self) -> list[int]:
-        """Returns the ids of all decks."""
-        return list(self._catalog.code_decks())
+            entries = self._catalog.code_decks()
+            if deck_id not in entries:
+                raise CodeDeckNotFoundError(deck_id, entries)
+            return read(self._directory, entries[deck_id])
 
     def put(self, deck_id: int, deck: CodeDeck) -> None:
         """Stores a deck durably, or replaces the one with this id. Raises StoreReadOnlyError."""

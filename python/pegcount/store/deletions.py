@@ -9,10 +9,11 @@ from threading import Lock
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import DeletionLimitError, NotFoundError, StoreReadOnlyError, cause_of
+from pegcount.errors import StoreReadOnlyError, cause_of
 from pegcount.model import Deletion, DeletionOutcome, DeletionRule
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeletionRow
+from pegcount.store.deletion_errors import deletion_not_found, require_room
 from pegcount.store.locks import locked
 from pegcount.store.maintenance import Maintenance
 
@@ -33,7 +34,7 @@ class Deletions:
         self._lock = Lock()
         rows = catalog.deletions()
         self._rules = {row.rule_id: _described(row) for row in rows}
-        self._checked = {row.rule_id: _checked(row.rule_id, _deletion(row)) for row in rows}
+        self._checked = {row.rule_id: _checked(row.rule_id, deletion_of(row)) for row in rows}
         self._use(None)
 
     def delete(
@@ -43,7 +44,7 @@ class Deletions:
         with locked(self._lock, cancel_token):
             rule_id = None if deletion.once else self._catalog.last_deletion + 1
             if rule_id is not None:
-                self._require_room(deletion)
+                require_room(self._rules.values(), deletion, self._config)
             # While it is at work, the number of its rule may still become that of another one.
             at_work = _checked(None, deletion)
             with maintenance.alone(cancel_token), self._at_work(at_work):
@@ -66,13 +67,13 @@ class Deletions:
         for row in self._catalog.deletions():
             if row.rule_id == rule_id:
                 return _described(row, with_session_ids=with_session_ids)
-        raise _not_found(rule_id)
+        raise deletion_not_found(rule_id)
 
     def lift(self, rule_id: int, cancel_token: core.CancelToken) -> None:
         """Ends a rule durably; see `Store.lift_deletion`."""
         with locked(self._lock, cancel_token):
             if rule_id not in self._rules:
-                raise _not_found(rule_id)
+                raise deletion_not_found(rule_id)
             self._catalog.remove_deletion(rule_id)
             self._rules = {number: rule for number, rule in self._rules.items() if number != rule_id}
             del self._checked[rule_id]
@@ -124,29 +125,20 @@ class Deletions:
     def _use(self, at_work: core.DeletionRule | None) -> None:
         self._engine.use_deletions(list(self._checked.values()), at_work)
 
-    def _require_room(self, deletion: Deletion) -> None:
-        allowed = self._config.deletion_count_max
-        if (asked := len(self._rules) + 1) > allowed:
-            raise DeletionLimitError("once", "rules", asked, allowed, "deletion_count_max")
-        kept = sum(rule.session_id_count or 0 for rule in self._rules.values())
-        allowed = self._config.deletion_session_id_total_max
-        if (asked := kept + len(deletion.session_ids)) > allowed and deletion.session_ids:
-            limit = "deletion_session_id_total_max"
-            raise DeletionLimitError("session_ids", "session ids in all rules", asked, allowed, limit)
-
 
 def _checked(rule_id: int | None, deletion: Deletion) -> core.DeletionRule:
     session_ids = list(deletion.session_ids) or None
     return core.DeletionRule(rule_id, deletion.source, deletion.from_us, deletion.to_us, session_ids)
 
 
-def _deletion(row: DeletionRow) -> Deletion:
+def deletion_of(row: DeletionRow) -> Deletion:
+    """Returns which records a row of the catalogue covers."""
     session_ids = tuple(json.loads(zlib.decompress(row.session_ids)))
     return Deletion(row.source, row.from_us, row.to_us, session_ids)
 
 
 def _described(row: DeletionRow, *, with_session_ids: bool = False) -> DeletionRule:
-    deletion = _deletion(row)
+    deletion = deletion_of(row)
     return DeletionRule(
         row.rule_id,
         deletion.source,
@@ -157,8 +149,3 @@ def _described(row: DeletionRow, *, with_session_ids: bool = False) -> DeletionR
         row.deleted,
         deletion.session_ids if with_session_ids else (),
     )
-
-
-def _not_found(rule_id: int) -> NotFoundError:
-    text = f"no deletion has the number {rule_id}; ListDeletions, or `pegcount delete --list`, lists them"
-    return NotFoundError("DELETION_NOT_FOUND", "deletion", text, rule_id=rule_id)

@@ -44,12 +44,15 @@ from pegcount.store.deletions import Deletions
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.documents import Documents
 from pegcount.store.erasures import Erasures
-from pegcount.store.interface import PendingWrite, Store
+from pegcount.store.interface import Store
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
+from pegcount.store.moving.directory import DirectoryTarget
+from pegcount.store.pending_write import PendingWrite
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.retention import oldest_us
 from pegcount.store.scrubber import Scrubber
+from pegcount.traffic import TrafficScan
 
 
 class EmbeddedStore(Store):
@@ -69,17 +72,15 @@ class EmbeddedStore(Store):
         """Opens a data directory and replays its journal.
 
         `accepted_losses` names files, relative to the directory, that may be missing, damaged or newer than
-        the catalogue. `clock` returns the present time in microseconds UTC, `monotonic` the seconds since any
-        instant that is fixed within one boot, by which the store finds out whether the clock jumped, and
-        `boot` the number of the boot, if known. Raises StoreOpenError if the
-        directory is missing or empty (without `create`), in use, of a format that this program does not read
-        or not a data directory, or if its catalogue is older than its files, and DataDamagedError if the
-        catalogue, the journal or the active snapshot is damaged or missing.
+        the catalogue. `clock` returns the present time in microseconds UTC, `monotonic` the seconds since an
+        instant that is fixed within a boot, which tells jumps of the clock, and `boot` the number of the
+        boot, if known. Raises StoreOpenError if the directory is missing or empty (without `create`), in use,
+        of an unknown format, not a data directory, or if its catalogue is older than its files, and
+        DataDamagedError if the catalogue, the journal or the active snapshot is damaged or missing.
         """
         prepare(directory, create)
         self._live = LiveConfig.of(config)
-        config = self._live.now
-        self._config = config
+        config = self._config = self._live.now
         self._clock = clock
         with ExitStack() as opened:
             self._owner = DirectoryLock(directory)
@@ -97,12 +98,16 @@ class EmbeddedStore(Store):
             opened.callback(self._replaced.close)
             self._clear_leftovers(directory, may_have_lost=bool(accepted_losses))
             numbers = files.FileNumbers(directory, self._catalog)
-            self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
+            deck_files = self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
             self._deletions = Deletions(self._catalog, self._engine, config, clock)
             self._credentials = CredentialRows(self._catalog)
             self._audit = AuditRows(self._catalog, config.audit_entry_count_max)
             self._documents = Documents(self._catalog, config.document_bytes_max)
-            self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
+            self._decks = LoadedDecks[int, core.CodeDeck](
+                # Without the store, whose files would otherwise stay open until the collector runs.
+                lambda deck_id, _: deck_files.code_deck(deck_id),
+                config.loaded_code_deck_count_max,
+            )
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
             self._guarded_clock = watch.guarded
             self._scrubber = Scrubber(self._catalog, self._engine)
@@ -166,7 +171,14 @@ class EmbeddedStore(Store):
         deck = None if scan.code_deck is None else self._decks.get(scan.code_deck, cancel_token)
         return self._engine.partials(scan, deck, cell_count_max, cancel_token)
 
-    def estimate(self, scan: Scan) -> int | None:
+    def traffic_partials(
+        self, scan: TrafficScan, cell_count_max: int, cancel_token: core.CancelToken
+    ) -> core.TrafficPartials:
+        """Returns measures per bin and group; see `Store.traffic_partials`."""
+        deck = None if scan.code_deck is None else self._decks.get(scan.code_deck, cancel_token)
+        return self._engine.traffic_partials(scan, deck, cell_count_max, cancel_token)
+
+    def estimate(self, scan: Scan | TrafficScan) -> int | None:
         """Returns about how many rows a scan would read; see `Store.estimate`."""
         # To load a deck reads the catalogue, which may take long.
         if scan.code_deck is not None and scan.code_deck not in self._decks:
@@ -291,6 +303,18 @@ class EmbeddedStore(Store):
     def masking_backlog(self) -> int:
         """Returns how many segments wait to be masked; see `Store.masking_backlog`."""
         return self._scrubber.backlog()
+
+    def archive_target(self) -> DirectoryTarget:
+        """Returns the side of this store that takes an archive; no batch may be submitted meanwhile."""
+        return DirectoryTarget(
+            self._catalog,
+            self._engine,
+            self._deck_files,
+            self._erasures,
+            self._maintenance,
+            self._config,
+            self._clock,
+        )
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

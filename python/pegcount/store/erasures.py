@@ -2,42 +2,30 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Final
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import (
-    CancelledError,
-    DataDamagedError,
-    DeadlineError,
-    ErasureLimitError,
-    NotFoundError,
-    PegcountError,
-    StoreReadOnlyError,
-    cause_of,
-)
-from pegcount.privacy import Erasure, ErasureOutcome
+from pegcount.errors import StoreReadOnlyError
+from pegcount.privacy import Erasure, ErasureOutcome, fingerprint_of
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DIGEST_BYTES, ErasureRow
 from pegcount.store.catalog_rows import put_row
+from pegcount.store.erasure_errors import (
+    IN_FORCE,
+    STILL_APPLIED,
+    erasure_not_found,
+    explained,
+    lifted_meanwhile,
+    require_room,
+)
 from pegcount.store.locks import locked
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.scrubber import Scrubber
-from pegcount.store.scrubbing import ERASURE_KEY, LAST_ERASURE, erasure_rows
+from pegcount.store.scrubbing import ERASURE_KEY, LAST_ERASURE, divided_digests, erasure_rows
 
 _LOG = logging.getLogger(__name__)
-
-_IN_FORCE: Final = (
-    "is in force for all writes, but not complete; the store goes on with it in the background, and"
-    " `pegcount erase --list` tells when it is done"
-)
-_STILL_APPLIED: Final = (
-    "is still being applied, and can be lifted once it is complete, which `pegcount erase --list` tells;"
-    " lift it again then"
-)
 
 
 class Erasures:
@@ -65,21 +53,29 @@ class Erasures:
         with locked(self._lock, cancel_token):
             self._require_writable(maintenance)
             key, digests = self._digests(parties)
-            self._require_room(len(digests))
+            require_room((row.party_count for row in erasure_rows(self._catalog)), len(digests), self._config)
             records = self._engine.count_parties(key, digests, cancel_token)
-            number = self._catalog.settings().get(LAST_ERASURE, 0) + 1
-            row = ErasureRow(number, b"".join(digests), len(digests), self._clock(), records, 0)
-            with maintenance.alone(cancel_token):
-                self._put(row, key)
-                with _explained(number, _IN_FORCE):
-                    self._scrubber.use_catalog()
-                    self._scrubber.scrub_memory(maintenance)
-        with _explained(number, _IN_FORCE):
+            number = self._begin(key, digests, records, maintenance, cancel_token)
+        with explained(number, IN_FORCE):
             self._scrubber.scrub(maintenance, cancel_token)
         if self._row(number) is None:
-            raise _lifted_meanwhile(number)
+            raise lifted_meanwhile(number)
         _LOG.info("erasure %d erased %d numbers, which %d records had", number, len(digests), records)
         return ErasureOutcome(records, number)
+
+    def take(self, key: bytes, digests: Sequence[bytes], records: int, maintenance: Maintenance) -> None:
+        """Erases the numbers with these digests durably: an erasure that comes from another store.
+
+        `key` is that of the digests, and of this store if it has one; `records` had one of the numbers.
+        Raises as `erase` does.
+        """
+        cancel_token = core.CancelToken(None)
+        with locked(self._lock, cancel_token):
+            self._require_writable(maintenance)
+            require_room((row.party_count for row in erasure_rows(self._catalog)), len(digests), self._config)
+            number = self._begin(key, digests, records, maintenance, cancel_token)
+        with explained(number, IN_FORCE):
+            self._scrubber.scrub(maintenance, cancel_token)
 
     def count(self, parties: Sequence[str], cancel_token: core.CancelToken) -> int:
         """Returns how many records have one of these numbers; see `Store.count_parties`."""
@@ -87,8 +83,16 @@ class Erasures:
 
     def all(self) -> Sequence[Erasure]:
         """Returns the erasures by number; see `Store.erasures`."""
+        key = self._catalog.blob_settings().get(ERASURE_KEY, b"")
         return [
-            Erasure(row.erasure_id, row.party_count, row.create_us, row.records, bool(row.is_complete))
+            Erasure(
+                row.erasure_id,
+                row.party_count,
+                row.create_us,
+                row.records,
+                bool(row.is_complete),
+                fingerprint_of(key, divided_digests(row.digests)),
+            )
             for row in erasure_rows(self._catalog)
         ]
 
@@ -98,9 +102,27 @@ class Erasures:
             cancel_token.check()
             while not self._lift_complete(erasure_id, maintenance, cancel_token):
                 # Without its rule, nothing would take the number out of the files that still have it.
-                with _explained(erasure_id, _STILL_APPLIED):
+                with explained(erasure_id, STILL_APPLIED):
                     self._scrubber.scrub(maintenance, cancel_token)
         _LOG.info("erasure %d was lifted", erasure_id)
+
+    def _begin(
+        self,
+        key: bytes,
+        digests: Sequence[bytes],
+        records: int,
+        maintenance: Maintenance,
+        cancel_token: core.CancelToken,
+    ) -> int:
+        """Puts an erasure in force, also for what memory and the journal hold, and returns its number."""
+        number = self._catalog.settings().get(LAST_ERASURE, 0) + 1
+        row = ErasureRow(number, b"".join(digests), len(digests), self._clock(), records, 0)
+        with maintenance.alone(cancel_token):
+            self._put(row, key)
+            with explained(number, IN_FORCE):
+                self._scrubber.use_catalog()
+                self._scrubber.scrub_memory(maintenance)
+        return number
 
     def _lift_complete(
         self, erasure_id: int, maintenance: Maintenance, cancel_token: core.CancelToken
@@ -109,7 +131,7 @@ class Erasures:
         with maintenance.alone(cancel_token):
             row = self._row(erasure_id)
             if row is None:
-                raise _not_found(erasure_id)
+                raise erasure_not_found(erasure_id)
             if not row.is_complete:
                 return False
             with self._catalog.transaction() as db:
@@ -136,33 +158,3 @@ class Erasures:
             put_row(db, "erasures", *row)
             put_row(db, "settings", ERASURE_KEY, key)
             put_row(db, "settings", LAST_ERASURE, row.erasure_id)
-
-    def _require_room(self, added: int) -> None:
-        kept = sum(row.party_count for row in erasure_rows(self._catalog))
-        if (asked := kept + added) > (allowed := self._config.erased_party_total_max):
-            raise ErasureLimitError(asked, allowed)
-
-
-@contextmanager
-def _explained(erasure_id: int, state: str) -> Iterator[None]:
-    """Adds to an error of its block which erasure it concerns, and in which state that is."""
-    try:
-        yield
-    except (CancelledError, DeadlineError, DataDamagedError, StoreReadOnlyError, OSError) as error:
-        text = f"erasure {erasure_id} {state}: {cause_of(error)}"
-        kind = StoreReadOnlyError if isinstance(error, OSError) else type(error)
-        metadata = error.metadata if isinstance(error, PegcountError) else {}
-        raise kind(text, **{**metadata, "erasure_id": erasure_id}) from error
-
-
-def _not_found(erasure_id: int) -> NotFoundError:
-    text = f"no erasure has the number {erasure_id}; ListErasures, or `pegcount erase --list`, lists them"
-    return NotFoundError("ERASURE_NOT_FOUND", "erasure", text, erasure_id=erasure_id)
-
-
-def _lifted_meanwhile(erasure_id: int) -> NotFoundError:
-    text = (
-        f"erasure {erasure_id} was lifted before its call ended: what was stored before is erased, and later"
-        " writes keep the numbers; to hold them to it, erase again"
-    )
-    return NotFoundError("ERASURE_NOT_FOUND", "erasure", text, erasure_id=erasure_id)

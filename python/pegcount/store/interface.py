@@ -70,7 +70,8 @@ and group. All records count, whatever their kind, state or age, unless a predic
   every batch whose `PendingWrite.wait` returned before the scan began.
 
 `core.Partials` takes such cells from any store, and checks them. A column of texts needs distinct texts, of
-which the first is "".
+which the first is "". `Store.traffic_partials` answers a `traffic.TrafficScan` likewise, with the measures
+that it names, in `core.TrafficPartials`.
 
 # Errors
 
@@ -84,7 +85,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pegcount.core import CancelToken, CodeDeck, Partials, RecordScope
+from pegcount.core import CancelToken, CodeDeck, Partials, RecordScope, TrafficPartials
 from pegcount.counters import StoreCounters
 from pegcount.model import (
     CredentialRow,
@@ -103,55 +104,20 @@ from pegcount.model import (
     WriteOutcome,
 )
 from pegcount.privacy import AuditEntry, Erasure, ErasureOutcome, Masking
-from pegcount.v1.records_pb2 import WriteRecordsResponse
-from pegcount.write_outcome import write_outcome
+from pegcount.store.pending_write import PendingWrite
+from pegcount.traffic import TrafficScan
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 _SETUP_END_US = 7_258_118_400 * US_PER_SECOND
 """2200-01-01: every record is set up before."""
 
 
-class PendingWrite(Protocol):
-    """A batch that was submitted and may not be durable yet."""
-
-    def wait(self) -> WriteOutcome:
-        """Returns the outcome once the batch is durable and visible to every report.
-
-        Each record of the batch is one of four, in the order of the batch, as if records were written one
-        by one: *rejected*; *accepted*, if there is one session more; *duplicate*, if it changed nothing;
-        otherwise *replaced*. A record changes something if it supplies a field that none of higher rank
-        has, or if it is set up on a day before or after those of all versions of the session.
-
-        Raises StoreReadOnlyError if the batch could not be made durable; it may be sent again. Raises
-        CancelledError or DeadlineError within 50 ms after the token given to `submit` ended, unless the
-        batch is durable by then: such a batch may become durable later or not, and sending it again is
-        harmless. May be called again after it returned, and returns the same.
-        """
-        return write_outcome(WriteRecordsResponse.FromString(self.wait_for_response()))
-
-    @abstractmethod
-    def wait_for_response(self) -> bytes:
-        """Returns the serialized `WriteRecordsResponse`, when `wait` returns; raises as `wait` does.
-
-        It has the counts of `WriteOutcome`, also those of 0, the `batch_id` of the request if there was one,
-        and the rejected records by ascending index.
-        """
-
-    @property
-    @abstractmethod
-    def rejected_bytes(self) -> int:
-        """Bytes that the rejected records take in the response, and in memory until then.
-
-        It never changes: corrections that the store rejects later, when they become durable, are left out.
-        """
-
-
 class Store(Protocol):
     """Stores records and answers scans with integer sums. Thread-safe.
 
-    `estimate` and `session_now_us` never wait: the server asks them on its event loop. All other members may
-    wait, for a disk or for other hosts. The server calls those that take a token within the deadline of a
-    report, on a thread unless `estimate` found the report cheap, and all others on threads.
+    `estimate`, `session_now_us` and `credentials_version` never wait: the server asks them on its event loop.
+    All other members may wait, for a disk or for other hosts. The server calls those that take a token within
+    the deadline of a report, on a thread unless `estimate` found the report cheap, and all others on threads.
     """
 
     @abstractmethod
@@ -212,6 +178,16 @@ class Store(Protocol):
         token, CodeDeckNotFoundError with all ids that exist if the deck does not, also if no column needs
         it, ValueError for a column that does not exist or a sum beyond 64 bits, and DataDamagedError if a
         file that the scan needs is damaged.
+        """
+
+    @abstractmethod
+    def traffic_partials(
+        self, scan: TrafficScan, cell_count_max: int, cancel_token: CancelToken
+    ) -> TrafficPartials:
+        """Returns the measures per bin and group of all records that satisfy the predicates of the scan.
+
+        `pegcount.traffic` says what these are. Raises what `partials` raises, and ValueError for a sum beyond
+        128 bits.
         """
 
     def estimate(self, scan: Scan) -> int | None:
@@ -282,7 +258,8 @@ class Store(Protocol):
         store keeps; DataDamagedError if records that cannot be read may be among them; CancelledError or
         DeadlineError if the token ends before the records are deleted; StoreReadOnlyError if that cannot be
         made durable. No record is deleted and no rule stays then. After StoreReadOnlyError, a crash
-        before the next successful write may yet leave all of them deleted.
+        before the next successful write may yet leave all of them deleted. A store of several servers may
+        have deleted some by then: it says so in the text, and completes the deletion in the background.
         """
 
     def count_matching(self, deletion: Deletion, cancel_token: CancelToken) -> int:
@@ -438,7 +415,18 @@ class Store(Protocol):
         Ids to drop that no credential has are ignored. After a restart, also after a crash, a credential is
         as the last call that returned has put it. A backup of the store has them as well. Raises
         StoreReadOnlyError.
+
+        A store that several servers write to joins a row with what others have changed of it since this
+        server last asked for the credentials: what was revoked or dropped meanwhile stays so.
         """
+
+    @property
+    def credentials_version(self) -> int:
+        """Grows with each change of a credential, whichever server makes it; never waits.
+
+        A second old at most, while the store can be asked. 0, the default: only this process changes them.
+        """
+        return 0
 
     @abstractmethod
     def append_audit(self, entry: AuditEntry) -> int:

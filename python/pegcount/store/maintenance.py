@@ -106,6 +106,12 @@ class Maintenance:
         self._look_at_clock()
         self._drop_old_days()
 
+    def retain_from(self, day: int) -> None:
+        """Rejects new records before a UTC day, durably, under the present limits of retention."""
+        with self._lock:
+            self._catalog.put_settings(first_kept_day=day)
+            self.first_retained_day = day
+
     def accept_clock(self) -> None:
         """Believes the present clock durably.
 

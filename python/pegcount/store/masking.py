@@ -1,20 +1,15 @@
 """The masking of a data directory: after how many UTC days numbers of parties are masked."""
 
-import logging
-from datetime import date
 from threading import Lock
 
 from pegcount import core
 from pegcount.privacy import Masking
 from pegcount.store.catalog import Catalog
 from pegcount.store.clock_watch import ClockWatch
+from pegcount.store.masking_days import first_whole_day_of_new, log_masking, moved_whole_day
 from pegcount.store.scrubber import Rewriter, Scrubber
 from pegcount.store.scrubbing import KEEP_DIGITS, MASK_AFTER_DAYS, MASKED_BEFORE_DAY
-from pegcount.zone import US_PER_DAY
 
-_LOG = logging.getLogger(__name__)
-
-_EPOCH = date(1970, 1, 1).toordinal()
 _NO_LIMIT = core.CancelToken(None)
 
 
@@ -44,15 +39,10 @@ class MaskingRule:
             if masking is None:
                 self._put(None, None)
             else:
-                present, day = self.get(), self._first_whole_day(masking)
-                if present is not None and present.after_days == masking.after_days:
-                    day = max(day, self._catalog.settings()[MASKED_BEFORE_DAY])
+                present_day = self._catalog.settings().get(MASKED_BEFORE_DAY, 0)
+                day = first_whole_day_of_new(masking, self._trusted_us(), self.get(), present_day)
                 self._put(masking, day)
-        if masking is None:
-            _LOG.info("numbers of parties are masked no more")
-        else:
-            days, digits = masking.after_days, masking.keep_digits
-            _LOG.info("numbers of parties are masked after %d days, but for %d digits", days, digits)
+        log_masking(masking)
 
     def advance(self, rewriter: Rewriter) -> None:
         """Moves the first whole day on if the trusted time has; raises StoreReadOnlyError if that fails."""
@@ -62,18 +52,13 @@ class MaskingRule:
             masking = self.get()
             if masking is None:
                 return
-            day, present = self._first_whole_day(masking), self._catalog.settings()[MASKED_BEFORE_DAY]
-            if present > day + 1:
-                # What was masked by the wrong clock stays so; what arrives from now on goes by the right one.
-                first = date.fromordinal(_EPOCH + day)
-                _LOG.warning("numbers from %s on are kept whole again, which a wrong clock had masked", first)
-            if present < day or present > day + 1:
+            present_day = self._catalog.settings()[MASKED_BEFORE_DAY]
+            day = moved_whole_day(masking, self._trusted_us(), present_day)
+            if day is not None:
                 self._put(masking, day)
 
-    def _first_whole_day(self, masking: Masking) -> int:
-        day = self._clock.guarded.deletion_us() // US_PER_DAY - masking.after_days + 1
-        # Records are set up after 1970; a day is written as a date.
-        return max(0, day)
+    def _trusted_us(self) -> int:
+        return self._clock.guarded.deletion_us()
 
     def _put(self, masking: Masking | None, day: int | None) -> None:
         self._catalog.put_settings(

@@ -61,7 +61,7 @@ def scrubbing_of(catalog: Catalog) -> Scrubbing:
     erasures, settings = erasure_rows(catalog), catalog.settings()
     return Scrubbing(
         catalog.blob_settings().get(ERASURE_KEY, _ANY_KEY),
-        tuple(digest for row in erasures for digest in _divided(row.digests)),
+        tuple(digest for row in erasures for digest in divided_digests(row.digests)),
         max((row.erasure_id for row in erasures), default=0),
         settings.get(MASKED_BEFORE_DAY) if MASK_AFTER_DAYS in settings else None,
         settings.get(KEEP_DIGITS, 0),
@@ -84,5 +84,6 @@ def scrubbed_row(catalog: Catalog, name: str) -> ScrubbedRow:
     return ScrubbedRow(*rows[0]) if rows else ScrubbedRow(name, 0, None)
 
 
-def _divided(digests: bytes) -> list[bytes]:
+def divided_digests(digests: bytes) -> list[bytes]:
+    """Returns the digests of the row of an erasure."""
     return [digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)]

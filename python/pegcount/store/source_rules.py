@@ -10,8 +10,9 @@ from pegcount.core import CancelToken, RecordScope
 from pegcount.errors import DocumentChangedError, SourceRuleError
 from pegcount.model import Deletion, DeletionOutcome, OneOf, Predicate, Present, WriteOutcome
 from pegcount.store.bound_sources import BoundSources
-from pegcount.store.interface import PendingWrite, Store
+from pegcount.store.interface import Store
 from pegcount.store.locks import locked
+from pegcount.store.pending_write import PendingWrite
 
 RULE_OF_OLDER_VERSIONS = "asterisk rows"
 """Versions that kept no rules imported each row of Asterisk as a call."""
@@ -96,6 +97,11 @@ class SourceRules:
         else:
             self._bound.bind(source, rule)
         return pending
+
+
+def is_source_rule(document_name: str) -> bool:
+    """Whether the settings document of a name is the rule of a source."""
+    return document_name.startswith(_DOCUMENT_PREFIX)
 
 
 def require_source_rule(store: Store, source: str, rule: str, cancel_token: CancelToken) -> int | None:

@@ -1,0 +1,1 @@
+"""Moves a whole store: an archive has its records with all their versions, and its settings."""
