@@ -13,15 +13,18 @@ from pegcount.request.masking import masking
 from pegcount.request.message import check_size, parse
 from pegcount.request.named_values import (
     NamedField,
+    NamedFigure,
     NamedIds,
     named_columns,
     named_fields,
+    named_figures,
     named_filters,
     named_ids,
 )
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
 from pegcount.request.source_rule import SourceRule, ruled_source, source_rule
+from pegcount.request.traffic import traffic_query
 from pegcount.request.usage import usage_query
 from pegcount.request.validation import Check, never_ends
 
@@ -29,6 +32,7 @@ __all__ = [
     "FILTER_FIELDS",
     "Check",
     "NamedField",
+    "NamedFigure",
     "NamedIds",
     "SourceRule",
     "active_query",
@@ -48,6 +52,7 @@ __all__ = [
     "masking",
     "named_columns",
     "named_fields",
+    "named_figures",
     "named_filters",
     "named_ids",
     "never_ends",
@@ -60,5 +65,6 @@ __all__ = [
     "rule_id",
     "ruled_source",
     "source_rule",
+    "traffic_query",
     "usage_query",
 ]

@@ -21,7 +21,9 @@ from pegcount.request.names import NameRule, check_names
 from pegcount.request.validation import RequestValidator
 from pegcount.v1 import admin_pb2
 
-_FIELD: Final = NameRule(SCOPE_FIELDS, "a field of ActiveSessionRow or a filter", "term_clients_name")
+_FIELD: Final = NameRule(
+    SCOPE_FIELDS, "a field of active sessions, a dimension or a price", "term_clients_name"
+)
 _LIMITS: Final = tuple(field.name for field in admin_pb2.CredentialLimits.DESCRIPTOR.fields)
 
 

@@ -23,9 +23,13 @@ _SHOWN_BIT_COUNTS = {4: 16, 6: 32}
 
 
 def text_filter(
-    field: str, message: reports_pb2.TextFilter, validator: RequestValidator
+    field: str, message: reports_pb2.TextFilter, validator: RequestValidator, column: str | None = None
 ) -> Iterable[Predicate]:
-    """Yields a predicate for each comparison of a `TextFilter`; all of them must hold."""
+    """Yields a predicate for each comparison of a `TextFilter`; all of them must hold.
+
+    `column` is that of the records; None: it has the name of the field.
+    """
+    column = column or field
     comparisons = _comparisons(field, message, validator)
     if message.absent and len(comparisons) > 1:
         others = ", ".join(name for name in comparisons if name != "absent")
@@ -35,14 +39,14 @@ def text_filter(
         )
     for comparison in comparisons:
         if comparison == "absent":
-            yield Present(field, wanted=False)
+            yield Present(column, wanted=False)
             continue
         text = validator.text(f"{field}.{comparison}", getattr(message, comparison))
         if not text:
             validator.add_violation(
                 f"{field}.{comparison}", "EMPTY_FILTER", "is empty; leave it out to ask for any"
             )
-        yield TextMatch(field, comparison, text)
+        yield TextMatch(column, comparison, text)
 
 
 def duration_filter(field: str, message: reports_pb2.IntegerFilter, validator: RequestValidator) -> Between:

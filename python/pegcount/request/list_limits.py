@@ -19,18 +19,37 @@ class ListLimit:
     count_max: Callable[[Config], int]
 
 
-_FILTER = ListLimit("FILTER_VALUE_LIMIT_EXCEEDED", lambda config: config.filter_value_count_max)
+FILTER_VALUES: Final = ListLimit("FILTER_VALUE_LIMIT_EXCEEDED", lambda config: config.filter_value_count_max)
+
+_METRIC_COUNT_MAX: Final = 32
+_CAUSE_COUNT_MAX: Final = 128
+CAUSES_OF_METRIC: Final = ListLimit("LIST_LIMIT_EXCEEDED", lambda _: _CAUSE_COUNT_MAX)
+_TRAFFIC_COUNTS: Final = {
+    "QueryTrafficRequest.metrics": _METRIC_COUNT_MAX,
+    "QueryTrafficRequest.group_by": 4,
+    "QueryTrafficRequest.filters": 32,
+    # Those of all metrics together.
+    "MetricSpec.causes": _METRIC_COUNT_MAX * _CAUSE_COUNT_MAX,
+}
+
+
+def _fixed(count_max: int) -> ListLimit:
+    return ListLimit("LIST_LIMIT_EXCEEDED", lambda _: count_max)
+
 
 LIST_LIMITS: Final[Mapping[str, ListLimit]] = {
-    **{field.full_name: _FILTER for field in reports_pb2.ActiveSessionFilters.DESCRIPTOR.fields},
+    **{field.full_name: FILTER_VALUES for field in reports_pb2.ActiveSessionFilters.DESCRIPTOR.fields},
     **{
-        reports_pb2.QueryAsrUsageRequest.DESCRIPTOR.fields_by_name[name].full_name: _FILTER
+        reports_pb2.QueryAsrUsageRequest.DESCRIPTOR.fields_by_name[name].full_name: FILTER_VALUES
         for name in ("app_ids", "comp_ids", "tenant_ids", "absent")
     },
     **{
-        reports_pb2.QueryOriginationQualityRequest.DESCRIPTOR.fields_by_name[name].full_name: _FILTER
+        reports_pb2.QueryOriginationQualityRequest.DESCRIPTOR.fields_by_name[name].full_name: FILTER_VALUES
         for name in ("account_ids", "absent")
     },
+    **{f"pegcount.v1.{name}": _fixed(count_max) for name, count_max in _TRAFFIC_COUNTS.items()},
+    # Those of all filters together.
+    **{f"pegcount.v1.TrafficFilter.{name}": FILTER_VALUES for name in ("integers", "texts")},
     "pegcount.v1.QueryActiveSessionsRequest.return_fields": ListLimit(
         "LIST_LIMIT_EXCEEDED", lambda config: config.return_field_count_max
     ),
@@ -122,7 +141,15 @@ def add_if_exceeded(name: str, asked: int, limit: ListLimit, config: Config, vio
 def _list_fields(message: Any, prefix: str, numbers: tuple[int, ...]) -> Iterator[ListField]:
     for field in message.fields:
         name, path = f"{prefix}{field.name}", (*numbers, field.number)
-        if field.is_repeated:
+        if field.is_repeated and not _has_lists(field.message_type):
             yield ListField(name, path, field.is_packed, LIST_LIMITS[field.full_name])
         elif field.message_type is not None:
             yield from _list_fields(field.message_type, f"{name}.", path)
+
+
+def _has_lists(message: Any) -> bool:
+    """Returns whether a message has lists; those of a list of messages are counted, and not the messages.
+
+    These are counted once the request is parsed, for which the limit of fields holds meanwhile.
+    """
+    return message is not None and any(field.is_repeated for field in message.fields)

@@ -1,10 +1,13 @@
 """Which ids and fields a request for a report names, as far as a data scope may forbid them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pegcount.v1 import reports_pb2
+from pegcount.data_scope import Metric
+from pegcount.request.traffic_dimensions import DIMENSIONS, is_prefix
+from pegcount.request.traffic_metrics import METRICS, metric_name
+from pegcount.v1 import reports_pb2, traffic_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,15 @@ class NamedField:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class NamedFigure:
+    """What a request asks for that tells figures."""
+
+    path: str
+    name: str
+    tells: Set[Metric]
+
+
 _FILTERS_OF_FIGURES: Final = ("duration", "customer_price")
 """Filters of origination quality by what a call came to."""
 
@@ -52,6 +64,8 @@ def named_ids(request: Any) -> Iterator[NamedIds]:
         case reports_pb2.QueryOriginationQualityRequest():
             yield from _of_text("account_id", request.account_id)
             yield from _of_list("account_ids", "account_id", request.account_ids)
+        case traffic_pb2.QueryTrafficRequest():
+            yield from _ids_of_filters(request)
 
 
 def named_fields(request: reports_pb2.QueryActiveSessionsRequest) -> Iterator[NamedField]:
@@ -78,6 +92,8 @@ def named_columns(request: Any) -> Iterator[NamedField]:
             yield from _of_columns(request, ("account_id", "account_id"), ("account_ids", "account_id"))
             if request.HasField("customer_price"):
                 yield NamedField("customer_price", "customer_price")
+        case traffic_pb2.QueryTrafficRequest():
+            yield from _columns_of_traffic(request)
     for index, name in enumerate(getattr(request, "absent", ())):
         yield NamedField(f"absent[{index}]", name)
 
@@ -87,6 +103,41 @@ def named_filters(request: reports_pb2.QueryOriginationQualityRequest) -> Iterat
     for name in _FILTERS_OF_FIGURES:
         if request.HasField(name):
             yield NamedField(name, name)
+
+
+def named_figures(request: traffic_pb2.QueryTrafficRequest) -> Iterator[NamedFigure]:
+    """Yields what a traffic question asks for that tells figures; a code deck tells rates."""
+    for index, metric in enumerate(request.metrics):
+        if metric.metric in METRICS:
+            name = metric_name(metric.metric)
+            yield NamedFigure(f"metrics[{index}].metric", name, METRICS[metric.metric].tells)
+    for index, group in enumerate(request.group_by):
+        if group.HasField("code_deck"):
+            yield NamedFigure(f"group_by[{index}].code_deck", "code_deck", {Metric.PRICE})
+
+
+def _ids_of_filters(request: traffic_pb2.QueryTrafficRequest) -> Iterator[NamedIds]:
+    """Yields the values of filters; organizations first, as these are of all companies of the request."""
+    known = [(index, each) for index, each in enumerate(request.filters) if each.dimension in DIMENSIONS]
+    for index, each in sorted(known, key=lambda one: DIMENSIONS[one[1].dimension].column != "organization"):
+        if is_prefix(each.dimension):
+            continue
+        field, column = f"filters[{index}]", DIMENSIONS[each.dimension].column
+        yield from _of_list(f"{field}.integers", column, each.integers)
+        yield from _of_list(f"{field}.texts", column, each.texts)
+        if each.text.eq:
+            yield NamedIds(f"{field}.text.eq", column, (each.text.eq,), is_list=False)
+
+
+def _columns_of_traffic(request: traffic_pb2.QueryTrafficRequest) -> Iterator[NamedField]:
+    for name in ("group_by", "filters"):
+        for index, each in enumerate(getattr(request, name)):
+            if each.dimension in DIMENSIONS:
+                yield NamedField(f"{name}[{index}].dimension", DIMENSIONS[each.dimension].column)
+    for index, metric in enumerate(request.metrics):
+        if metric.metric in METRICS:
+            for column in METRICS[metric.metric].columns:
+                yield NamedField(f"metrics[{index}].metric", column)
 
 
 def _of_columns(request: Any, *columns: tuple[str, str]) -> Iterator[NamedField]:

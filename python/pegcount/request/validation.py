@@ -9,7 +9,7 @@ from pegcount import calendar
 from pegcount.config import Config
 from pegcount.errors import quoted, shortened
 from pegcount.model import Granularity, OneOf, Predicate, Present
-from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
+from pegcount.request.list_limits import LIST_LIMITS, ListLimit, add_if_exceeded
 from pegcount.request.violations import Violations
 from pegcount.time_hints import TIME_FORM, TimeProblem, date_problem, time_problem
 from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
@@ -165,6 +165,14 @@ class RequestValidator:
         )
         return 0
 
+    def required_enum(self, field: str, number: int, enum_class: Any) -> int:
+        """As `enum`, of a field that is required; reports the unspecified value, too."""
+        if number == 0:
+            allowed = _value_names(enum_class)
+            description = f"is required, such as {enum_class.keys()[1]}"
+            self.add_violation(field, "REQUIRED_FIELD_MISSING", description, allowed=allowed)
+        return self.enum(field, number, enum_class)
+
     def number_within(self, field: str, value: int, minimum: int, maximum: int) -> int:
         """Validates that a number is between `minimum` and `maximum`, both inclusive."""
         if not minimum <= value <= maximum:
@@ -174,6 +182,10 @@ class RequestValidator:
             )
         return value
 
+    def count_within(self, field: str, count: int, limit: ListLimit) -> bool:
+        """Returns whether a list has as many values as it may have; reports one that has more."""
+        return not add_if_exceeded(field, count, limit, self.config, self._violations)
+
     def values(self, field: str, message: Message, name: str) -> Sequence[Any]:
         """Returns the values of the list `name` of a message, or no value if there are more than allowed."""
         self._check()
@@ -181,8 +193,7 @@ class RequestValidator:
         if not values:
             return ()
         limit = LIST_LIMITS[message.DESCRIPTOR.fields_by_name[name].full_name]
-        exceeded = add_if_exceeded(field, len(values), limit, self.config, self._violations)
-        return () if exceeded else values
+        return values if self.count_within(field, len(values), limit) else ()
 
     def filter_texts(self, field: str, message: Message, name: str) -> Sequence[str]:
         """Returns the texts of the list `name` of a message, none of which may be empty; see `text`."""

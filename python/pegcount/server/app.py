@@ -42,6 +42,7 @@ from pegcount.server.services import (
     REPORT_METHODS,
     REPORTS,
     SERVICE_NAMES,
+    TRAFFIC,
     Services,
     reflected,
 )
@@ -232,7 +233,8 @@ class _Server:
         for listener in self._listeners:
             self._add_health(listener.calls)
             listener.register(HEALTH)
-        self._main.register_later(REPORTS, REPORT_METHODS)
+        for service, methods in REPORT_METHODS.items():
+            self._main.register_later(service, methods)
         self.services: Services | None = None
         """What answers over the store; None until it is open."""
         self.addresses: list[str] = []
@@ -395,7 +397,7 @@ class _Server:
                 self._main.calls.explain_absence(names, text)
         if self._of_admin is not self._main:
             text = "the server answers its calls at its main address"
-            self._of_admin.calls.explain_absence((REPORTS, RECORDS), text)
+            self._of_admin.calls.explain_absence((REPORTS, TRAFFIC, RECORDS), text)
 
 
 def _run(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pegcount.model import Granularity, QualityQuery, UsageQuery
+from pegcount.traffic import TrafficQuery
 from pegcount.zone import US_PER_DAY
 
 _US_PER_MINUTE: Final = 60_000_000
@@ -24,9 +25,13 @@ class ManyBinsError(Exception):
     """A report has too many bins to be prepared on the event loop."""
 
 
-def require_few_bins(query: UsageQuery | QualityQuery, now_us: int, bin_count_max: int | None) -> None:
+def require_few_bins(
+    query: UsageQuery | QualityQuery | TrafficQuery, now_us: int, bin_count_max: int | None
+) -> None:
     """Raises ManyBinsError for a range of about more bins than `bin_count_max`; None is without limit."""
     to_us = now_us if query.to_us is None else query.to_us
+    if query.granularity is None:
+        return
     if bin_count_max is not None and to_us - query.from_us > bin_count_max * _BIN_US[query.granularity]:
         raise ManyBinsError
 

@@ -4,7 +4,7 @@ from enum import Enum
 from math import inf
 
 from pegcount.config import Tuning
-from pegcount.server.reports import PreparedReport
+from pegcount.server.prepared_report import PreparedReport
 from pegcount.server.visible_records import VisibleRecords
 
 
@@ -37,8 +37,8 @@ def estimated_cost_us(report: PreparedReport, records: VisibleRecords, tuning: T
     if row_count is None or len(known_counts) < len(searched_counts):
         return inf
     bin_count = 1 if scan.edge_us is None else len(scan.edge_us)
-    # Each row may be a group of its own, which costs more than to add it up, and each subtotal level of a
-    # report goes through all groups again.
-    grouped_ns = row_count * tuning.grouped_row_cost_ns * report.pass_count
-    rows_ns = grouped_ns if scan.keys else row_count * tuning.row_cost_ns
-    return (rows_ns + sum(known_counts) * tuning.row_cost_ns + bin_count * tuning.bin_cost_ns) / 1_000
+    # Each row may be a group of its own, which costs more than to add it up.
+    row_ns = tuning.grouped_row_cost_ns if scan.keys else tuning.row_cost_ns
+    # Each subtotal level goes through all groups again, and each scan of an answer through all rows.
+    pass_ns = row_count * row_ns + bin_count * tuning.bin_cost_ns
+    return (pass_ns * report.pass_count + sum(known_counts) * tuning.row_cost_ns) / 1_000

@@ -22,9 +22,9 @@ from pegcount.server.calls import UnaryBehavior
 from pegcount.server.connections import Connection, turn_of
 from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns
+from pegcount.server.prepared_report import Answer, Prepare, PreparedReport
 from pegcount.server.quick_bins import ManyBinsError
 from pegcount.server.report_cost import Lane, estimated_cost_us, lane_of
-from pegcount.server.reports import Answer, Prepare, PreparedReport
 from pegcount.server.server_state import LaneLoad
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unseen_values import UnseenSearch

@@ -5,9 +5,8 @@ the store and finishes the sums. Both run within the deadline of the call, whose
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
@@ -16,9 +15,9 @@ from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.existence import check_exists
 from pegcount.server.hidden_figures import figures_of
 from pegcount.server.notices import date_notices, notice_scans, range_notices
-from pegcount.server.query_cache import QueryCache
+from pegcount.server.prepared_report import Answer, Prepare, PreparedReport
 from pegcount.server.quick_bins import require_few_bins, require_few_days
-from pegcount.server.scope_check import require_visible
+from pegcount.server.report_queries import ReportQueries
 from pegcount.server.unseen_values import FilterValues, UnseenSearch, filter_values
 from pegcount.server.visible_records import VisibleRecords
 from pegcount.v1 import reports_pb2
@@ -40,57 +39,6 @@ _DECK_COLUMNS: Final = {
 _COUNTRY_FIELDS: Final = {name: name for name in ("src_country_id", "dst_country_id")}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to a report."""
-
-    data: bytes
-    """The serialized response."""
-    search: UnseenSearch | None = None
-    """Finds the notices about filter values that no record carries; None if the answer counts something."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedReport:
-    """A valid report that has not been answered yet."""
-
-    scan: Scan
-    answer: Callable[[core.CancelToken, CallClock], Answer]
-    """Scans the store and returns the answer; the clock enters the phase FINISH after the scan.
-
-    Raises the errors of `Store.partials`, `Store.first_day` and of the core's response functions, and
-    NotFoundError. No frame of it holds the partials, which a traceback would keep in memory.
-    """
-    searches: tuple[Scan, ...] = ()
-    """What `answer` also searches for single records."""
-    pass_count: int = 1
-    """How often `answer` goes through all groups."""
-
-    @property
-    def bin_count(self) -> int:
-        """Bins of the scan, those that only warm up an average included."""
-        edge_us = self.scan.edge_us
-        return 1 if edge_us is None else max(0, len(edge_us) - 1)
-
-
-class Prepare(Protocol):
-    """Prepares a report."""
-
-    def __call__(
-        self,
-        data: bytes,
-        records: VisibleRecords,
-        cancel_token: core.CancelToken,
-        quick_bin_count_max: int | None = None,
-    ) -> PreparedReport:
-        """Validates a serialized request, makes its bins, and says what to scan of the records.
-
-        With `quick_bin_count_max`, a report of about more bins raises ManyBinsError before it makes them.
-        Raises OutsideScopeError, RequestTooLargeError, MalformedMessageError or InvalidRequestError, and
-        CancelledError or DeadlineError on behalf of the token.
-        """
-
-
 class ReportService:
     """Prepares the four reports."""
 
@@ -98,8 +46,7 @@ class ReportService:
         """`clock` returns the current time in microseconds UTC."""
         self._config = config
         self._clock = clock
-        readers = {method: partial(self._read, *made_of) for method, made_of in _QUERIES.items()}
-        self._queries = QueryCache(readers, config.tuning)
+        self._queries = ReportQueries(config, _QUERIES)
 
     def reports(self) -> dict[str, Prepare]:
         """Returns the function that prepares a report, by the names of the methods."""
@@ -118,7 +65,7 @@ class ReportService:
         quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of sessions per bin."""
-        query: UsageQuery = self._query("QueryAsrUsage", data, records, cancel_token.check)
+        query: UsageQuery = self._queries.query("QueryAsrUsage", data, records, cancel_token.check)
         now_us = self._clock()
         require_few_bins(query, now_us, quick_bin_count_max)
         bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
@@ -150,7 +97,7 @@ class ReportService:
         quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of calls in progress per group, which has one bin."""
-        query: ActiveQuery = self._query("QueryActiveSessions", data, records, cancel_token.check)
+        query: ActiveQuery = self._queries.query("QueryActiveSessions", data, records, cancel_token.check)
         now_us = self._clock()
         # Where the clock is behind the store's, the report counts from its own instant, `as_of`.
         predicates = query.predicates_at(min(now_us, records.session_now_us))
@@ -182,7 +129,7 @@ class ReportService:
         quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of calls per day, folder and agent."""
-        query: FolderQuery = self._query("QueryFolderStats", data, records, cancel_token.check)
+        query: FolderQuery = self._queries.query("QueryFolderStats", data, records, cancel_token.check)
         now_us = self._clock()
         from_date, to_date = query.dates_at(now_us)
         require_few_days(from_date, to_date, quick_bin_count_max)
@@ -216,7 +163,8 @@ class ReportService:
         quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of calls, ACD, ASR and CPS of one account per bin."""
-        query: QualityQuery = self._query("QueryOriginationQuality", data, records, cancel_token.check)
+        method = "QueryOriginationQuality"
+        query: QualityQuery = self._queries.query(method, data, records, cancel_token.check)
         now_us = self._clock()
         require_few_bins(query, now_us, quick_bin_count_max)
         bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
@@ -241,36 +189,6 @@ class ReportService:
             return self._answer(build, scan, records, search, cancel_token, clock)
 
         return PreparedReport(scan, finish, notice_scans(bins, records))
-
-    def _query(self, method: str, data: bytes, records: VisibleRecords, check: request.Check) -> Any:
-        """Returns the query of a request, once nothing that it names is outside the data scope.
-
-        What is refused is refused before the kept queries are looked at: the time of the refusal would tell
-        whether another caller had sent the same request.
-        """
-        if records.data_scope is not None:
-            message_class, _ = _QUERIES[method]
-            require_visible(self._parse(message_class, data, check), records.data_scope)
-        return self._queries.query(method, data, check)
-
-    def _read(
-        self, message_class: Any, make_query: Callable[..., Any], data: bytes, check: request.Check
-    ) -> Any:
-        """Parses and validates a request; callers with different data scopes share the query."""
-        return make_query(self._parse(message_class, data, check), self._config, check)
-
-    def _parse(self, message_class: Any, data: bytes, check: request.Check) -> Any:
-        """Parses a request; calls `check` before and after, and counts the lists of a long one first."""
-        check()
-        request.check_size(data, self._config.report_request_bytes_max)
-        if len(data) > self._config.tuning.uncounted_request_bytes_max:
-            lists = request.list_fields(message_class)
-            counts, field_count = core.count_lists(data, lists)
-            request.check_counts(lists, counts, self._config)
-            request.check_field_count(field_count, self._config)
-        message = request.parse(message_class, data, self._config.report_request_bytes_max)
-        check()
-        return message
 
     def _limits(self, cancel_token: core.CancelToken) -> core.AnswerLimits:
         return core.AnswerLimits(cancel_token, self._config.answer_bytes_max, self._config.subtotal_count_max)

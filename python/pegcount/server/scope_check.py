@@ -15,7 +15,7 @@ from pegcount.data_scope import INTEGER_DIMENSIONS, TEXT_DIMENSIONS, DataScope
 from pegcount.errors import OutsideScopeError, quoted
 from pegcount.server.hidden_figures import hidden_filters
 from pegcount.server.scope_predicates import scope_predicates
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import reports_pb2, traffic_pb2
 
 _OUTSIDE: Final = "is outside the data scope of the credential"
 _CACHE_SIZE: Final = 1_000
@@ -38,6 +38,8 @@ def require_visible(message: Any, scope: DataScope) -> None:
             _require_shown(request.named_fields(message), hidden_fields(scope))
         case reports_pb2.QueryOriginationQualityRequest():
             _require_shown(request.named_filters(message), hidden_filters(scope))
+        case traffic_pb2.QueryTrafficRequest():
+            _require_shown_figures(request.named_figures(message), scope)
 
 
 class WriteScope:
@@ -116,3 +118,9 @@ def _require_shown(named: Iterable[request.NamedField], hidden: Collection[str])
     for field in named:
         if field.name in hidden:
             raise OutsideScopeError(field.path, field.name, f"the credential does not show {field.name}")
+
+
+def _require_shown_figures(named: Iterable[request.NamedFigure], scope: DataScope) -> None:
+    for figure in named:
+        if not figure.tells.isdisjoint(scope.hidden_metrics):
+            raise OutsideScopeError(figure.path, figure.name, f"the credential does not show {figure.name}")

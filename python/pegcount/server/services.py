@@ -11,7 +11,7 @@ from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
 from pegcount.server.audit import AuditLog, DeniedCalls
 from pegcount.server.authentication import Authentication
-from pegcount.server.credential_watch import save_uses, watch_credentials
+from pegcount.server.credential_watch import follow_credentials, save_uses, watch_credentials
 from pegcount.server.expiry_notice import ExpiryNotices
 from pegcount.server.fault_health import CREDENTIALS_HEALTH, watch_fault
 from pegcount.server.health import SERVICE_NAME as HEALTH
@@ -23,15 +23,21 @@ from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
 from pegcount.server.report_runner import ReportRunner
 from pegcount.server.reports import ReportService
 from pegcount.server.server_state import LaneLoad
+from pegcount.server.traffic import TrafficService
 from pegcount.store import SourceRules, Store
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 
-REPORT_METHODS: Final = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods_by_name
+_REPORT_SERVICES: Final = (
+    reports_pb2.DESCRIPTOR.services_by_name["ReportService"],
+    traffic_pb2.DESCRIPTOR.services_by_name["TrafficService"],
+)
+REPORT_METHODS: Final = {each.full_name: each.methods_by_name for each in _REPORT_SERVICES}
+"""The methods that answer reports, by service."""
 _ADMIN_METHODS: Final = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods
-REPORTS: Final = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
+REPORTS, TRAFFIC = REPORT_METHODS
 RECORDS: Final = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
 ADMIN: Final = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
-SERVICE_NAMES: Final = (REPORTS, RECORDS, ADMIN)
+SERVICE_NAMES: Final = (REPORTS, TRAFFIC, RECORDS, ADMIN)
 
 
 class Services:
@@ -63,10 +69,12 @@ class Services:
         self._admin = AdminRunner(live, AdminService(config, store, rules, self._credentials), audit)
         self._reflection: ReflectionService | None = None
         notices = ExpiryNotices(config, self._credentials, clock)
-        for name, prepare in ReportService(config, clock).reports().items():
-            message_class = GetMessageClass(REPORT_METHODS[name].output_type)
-            behavior = notices.added(self._reports.behavior(prepare), message_class)
-            main.calls.add_unary(f"{REPORTS}/{name}", behavior, self._reports.refusal)
+        reports, traffic = ReportService(config, clock).reports(), TrafficService(config, clock).reports()
+        for service, of_service in ((REPORTS, reports), (TRAFFIC, traffic)):
+            for name, prepare in of_service.items():
+                message_class = GetMessageClass(REPORT_METHODS[service][name].output_type)
+                behavior = notices.added(self._reports.behavior(prepare), message_class)
+                main.calls.add_unary(f"{service}/{name}", behavior, self._reports.refusal)
         main.calls.add_stream(
             f"{RECORDS}/WriteRecords", self.records.write_records, self.records.places.refusal
         )
@@ -93,6 +101,7 @@ class Services:
             places.append(self._reflection.places)
         yield end_old_streams(places, config.stream_look_seconds)
         yield watch_credentials(self._credentials, config)
+        yield follow_credentials(self._credentials, config.stream_look_seconds)
         yield watch_fault(health, RECORDS, lambda: store.write_fault, config.health_look_seconds)
         if authentication.accepts_tokens:
             look_seconds = config.token_key_look_seconds
@@ -120,4 +129,4 @@ class Services:
 def reflected(*, has_admin: bool, is_main: bool) -> list[str]:
     """Returns the services at the address where reflection answers, which is the main one or not."""
     admin = [ADMIN] if has_admin else []
-    return [REPORTS, RECORDS, *admin, HEALTH] if is_main else [HEALTH, *admin]
+    return [REPORTS, TRAFFIC, RECORDS, *admin, HEALTH] if is_main else [HEALTH, *admin]

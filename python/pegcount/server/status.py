@@ -63,6 +63,8 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.CorrectionInProgressError: code_pb2.FAILED_PRECONDITION,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.StoreUnavailableError: code_pb2.UNAVAILABLE,
+    errors.MoveInProgressError: code_pb2.FAILED_PRECONDITION,
+    errors.WriteFateUnknownError: code_pb2.UNAVAILABLE,
     errors.ServerStartingError: code_pb2.UNAVAILABLE,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,
     errors.StreamIdleError: code_pb2.UNAVAILABLE,

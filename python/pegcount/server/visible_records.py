@@ -17,6 +17,7 @@ from pegcount.errors import DataDamagedError
 from pegcount.model import Measure, OneOf, Predicate, Scan
 from pegcount.server.scope_predicates import scope_predicates
 from pegcount.store import Store
+from pegcount.traffic import TrafficScan
 from pegcount.zone import US_PER_DAY
 
 _END_DAY: Final = 84_006
@@ -83,6 +84,22 @@ class VisibleRecords:
         partials = self._store.partials(self._within(scan), cell_count_max, cancel_token)
         self._note_rows(partials.row_count)
         return partials
+
+    def traffic_partials(
+        self, scan: TrafficScan, cell_count_max: int, cancel_token: core.CancelToken
+    ) -> core.TrafficPartials:
+        """Returns the measures of the visible records; see `Store.traffic_partials`."""
+        within = replace(scan, predicates=(*scan.predicates, *self._predicates))
+        partials = self._store.traffic_partials(within, cell_count_max, cancel_token)
+        self._note_rows(partials.row_count)
+        return partials
+
+    def latest_setup_us(self) -> int | None:
+        """Returns the latest setup time of all records in microseconds UTC, None if none are held.
+
+        None with a data scope, too: when others have records is not for its caller to know.
+        """
+        return self._store.info().last_setup_us if self.data_scope is None else None
 
     def estimate(self, scan: Scan) -> int | None:
         """Returns about how many rows `partials` would read; see `Store.estimate`."""

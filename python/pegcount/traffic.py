@@ -1,0 +1,270 @@
+"""Immutable values of the traffic question, which pass between request, calendar, store and response.
+
+A `TrafficScan` is to `Store.traffic_partials` what a `Scan` is to `Store.partials`, with more to sum at once:
+
+- **Keys.** A group is the values of all keys; absent is a value of its own. `kind` and `is_last_attempt` have
+  their defaults.
+- **Measures.** Each cell has one value for each measure. "count" counts the records that satisfy a condition,
+  "sum" adds up a value of the records that have it, as an integer of 128 bits, and "values" lists the
+  distinct values of the records that have one, ascending, each with the number of these records.
+- **Cells.** As those of a `Scan`: without keys, one for each bin, also those without records; with keys, one
+  for each (bin, group) that has a record.
+- **Bins, predicates, code deck, consistency.** As those of a `Scan`.
+
+Conditions of "count", of a record:
+
+| name | holds if |
+|---|---|
+| `all` | always |
+| `answered` | it has an `answer_time` |
+| `answered_within` | it is answered, and answer - setup <= `limit_us` |
+| `shorter` | it is answered and ended, and end - answer < `limit_us` |
+| `cause_known` | it has a `disconnect_cause` |
+| `cause_in` | its `disconnect_cause` is one of `causes` |
+| `delivered` | it is answered, or its `disconnect_cause` is one of `causes` |
+| `pdd_known` | it has a value `pdd_ms` |
+| `unrated` | it is answered, and lacks `customer_price` or `vendor_price` |
+
+Values of "sum" and "values", of a record; milliseconds are floor(microseconds / 1000):
+
+| name | value | records without it |
+|---|---|---|
+| `duration_ms` | end - answer | those not answered, or not ended |
+| `ring_ms` | answer - alert, without `alert_time` answer - setup | those not answered |
+| `pdd_ms` | alert - setup, without `alert_time` answer - setup | those with neither |
+| `customer_price`, `vendor_price` | the price in units of 10^-9 | those without it |
+| `margin` | `customer_price` - `vendor_price` | those without both, or with different currencies |
+| `setup_second` | floor(setup / 1,000,000 us) | none |
+
+Currencies are the same if `currency` and `vendor_currency` are the same text, or both absent. Prices and
+margins are for "sum" alone, `setup_second` is for "values" alone.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pegcount.model import Granularity, Predicate
+from pegcount.zone import Zone
+
+Condition = Literal[
+    "all",
+    "answered",
+    "answered_within",
+    "shorter",
+    "cause_known",
+    "cause_in",
+    "delivered",
+    "pdd_known",
+    "unrated",
+]
+RowValue = Literal[
+    "duration_ms", "ring_ms", "pdd_ms", "customer_price", "vendor_price", "margin", "setup_second"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnKey:
+    """The value of a column of `Scan`; with a code deck, `*_rates_*` are those of the deck."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixKey:
+    """The first characters of a column of texts, after one leading `+` is dropped.
+
+    A text that is shorter is kept whole. An absent text, and one of a plus sign alone, is absent.
+    """
+
+    column: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeckCodeKey:
+    """The longest code of the scan's code deck that a column of texts begins with, after one leading `+`.
+
+    Absent if there is none.
+    """
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotientKey:
+    """A column of integers divided by a positive number and rounded down; absent without a value."""
+
+    column: str
+    divisor: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTimeKey:
+    """A part of the local setup time: "hour", 0 to 23, or "weekday", 1 (Monday) to 7.
+
+    From `from_us[i]` (microseconds UTC, ascending) the local clock is `offset_us[i]` ahead of UTC; before the
+    first, as from it.
+    """
+
+    part: Literal["hour", "weekday"]
+    from_us: tuple[int, ...]
+    offset_us: tuple[int, ...]
+
+
+Key = ColumnKey | PrefixKey | DeckCodeKey | QuotientKey | LocalTimeKey
+"""What a record is grouped by."""
+
+KeyValue = int | str | None
+"""The value of a key; None is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class InGroups:
+    """The keys of a record have the values of one of the groups."""
+
+    keys: tuple[Key, ...]
+    groups: tuple[tuple[KeyValue, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of the conditions holds."""
+
+    conditions: "tuple[Predicate | InGroups, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """A condition does not hold; for an absent value, too, if the condition does not hold for it."""
+
+    condition: "Predicate | InGroups | AnyOf"
+
+
+TrafficPredicate = Predicate | InGroups | AnyOf | Not
+"""A condition of a record. A record matches a scan if all of them hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficMeasure:
+    """One thing to sum; see the head of the module for the names and their parameters."""
+
+    how: Literal["count", "sum", "values"]
+    what: Condition | RowValue
+    limit_us: int = 0
+    causes: tuple[int, ...] = ()
+
+
+CALLS: Final = TrafficMeasure("count", "all")
+ANSWERED: Final = TrafficMeasure("count", "answered")
+CAUSE_KNOWN: Final = TrafficMeasure("count", "cause_known")
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficScan:
+    """A query to a store for several measures per bin and group over the records that match."""
+
+    edge_us: NDArray[np.int64]
+    """Edges of the bins, shape (bins + 1,), or (0,) without bins."""
+    predicates: tuple[TrafficPredicate, ...]
+    keys: tuple[Key, ...]
+    measures: tuple[TrafficMeasure, ...]
+    """Distinct ones."""
+    code_deck: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How a metric follows from measures, given by their numbers in the scan.
+
+    | form | value of a cell |
+    |---|---|
+    | `integer` | measure `first` |
+    | `difference` | `first` - `second` |
+    | `ratio` | `multiplier` * `first` / (`divisor` * `second`), the nearest double; none if `second` is 0 |
+    | `rate` | 10^6 * `first` / covered microseconds, the nearest double; none if these are 0 |
+    | `money` | `first` / 10^9 as decimal text |
+    | `percentile` | the nearest rank `percent` of the values of `first`; none without values |
+    | `busiest` | the greatest count among the values of `first`; 0 without values |
+
+    `ratio` also has none where the measure `only_with`, if given, is 0.
+    """
+
+    form: Literal["integer", "difference", "ratio", "rate", "money", "percentile", "busiest"]
+    first: int
+    second: int = 0
+    multiplier: int = 1
+    divisor: int = 1
+    percent: int = 0
+    only_with: int | None = None
+
+
+Currencies = tuple[Literal["currency", "vendor_currency"], ...]
+"""Columns of currencies that must all have one value, so that amounts can be added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficColumn:
+    """One column of an answer."""
+
+    header: bytes
+    """A serialized `TrafficColumn` with the metric and its additivities, to which the values are appended."""
+    figure: Figure
+    has_totals: bool = True
+    """Whether all groups together have a value: amounts in several currencies have none."""
+    currencies: Currencies = ()
+    """What must not mix within a group, as the figure adds up amounts in these currencies.
+
+    `currency` is that of the calls with a `customer_price`, `vendor_currency` that of those with a
+    `vendor_price`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Which groups an answer has: those of the first values of a column, ties by key, no value last."""
+
+    column: int
+    limit: int
+    ascending: bool
+    other: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedValues:
+    """Values of a column that calls must have one of."""
+
+    field: str
+    """The field of the request that lists them."""
+    column: str
+    values: tuple[int, ...] | tuple[str, ...]
+    """Distinct ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficQuery:
+    """A valid traffic question. A range without an end, to now, has None as `to_us`.
+
+    Without a granularity, the whole range is one bin.
+    """
+
+    from_us: int
+    to_us: int | None
+    granularity: Granularity | None
+    zone: Zone
+    predicates: tuple[TrafficPredicate, ...]
+    """Those of kind, attempts, end time and filters; local times are those of the range."""
+    keys: tuple[Key, ...]
+    measures: tuple[TrafficMeasure, ...]
+    """The first one counts the calls; with amounts there is `ANSWERED`, with release causes `CAUSE_KNOWN`."""
+    columns: tuple[TrafficColumn, ...]
+    top: Top | None
+    code_deck: int | None
+    has_currency_keys: bool = False
+    """Whether groups are kept apart by currency, so that amounts of all of them together are not added up."""
+    tells_of_causes: bool = False
+    """Whether a metric reads release causes, which some calls may lack."""
+    listed_values: tuple[ListedValues, ...] = ()
+    """Those of the kind, and of the filters that ask for values alone."""
