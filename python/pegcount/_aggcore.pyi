@@ -5,8 +5,9 @@ the GIL; getters, `Engine.estimate`, `format_time`, `journal_sequences` and smal
 (`gil_release_cell_count_min`) do not. A bug of the core raises PanicException.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from pegcount.config import Config
 from pegcount.core import AnswerLimits, RequiredFile
 from pegcount.data_scope import DataScope
 from pegcount.model import ListPath, OrderTerm, Predicate, Scan
+from pegcount.traffic import Figure, KeyValue, TrafficColumn, TrafficScan
 from pegcount.zone import Zone
 
 class PanicException(BaseException):
@@ -107,6 +109,9 @@ class DecodedBatch:
     @property
     def corrects(self) -> bool:
         """Whether the records are corrections, to be added by `Versions.correct`."""
+    @property
+    def dropped_alert_times(self) -> int:
+        """Alert times of the other records that were dropped, as they contradict the setup or the answer."""
     @property
     def versions(self) -> list[tuple[int, Versions]]:
         """The other records, each with its position in the batch, from 0."""
@@ -250,12 +255,23 @@ class SourceRecordCounters:
     def rejected(self) -> dict[int, int]:
         """Rejected records by the number of a `RejectReason`."""
     @property
+    def dropped_alert_times(self) -> int:
+        """Alert times that were dropped, as they contradict the setup or the answer."""
+    @property
     def last_write_us(self) -> int | None:
         """When a record was last received that changed something, microseconds UTC; None: not yet."""
     @property
     def last_setup_us(self) -> int | None:
         """Latest setup time of these records, and of those that `open_active_snapshot` and `replay` have read
         back, microseconds UTC."""
+
+class SourceTotals:
+    """What became of the written records of a store by source; thread-safe."""
+
+    def __new__(cls, source_count_max: int) -> SourceTotals:
+        """At most so many sources have a name; further ones share the empty one."""
+    def counts(self) -> list[SourceRecordCounters]:
+        """Returns what was counted of each source, in any order."""
 
 class EngineCounters:
     """What an engine has counted since it was created, and present values of it."""
@@ -325,6 +341,38 @@ class ExportPiece:
     def next(self) -> ExportCursor:
         """Position at which the export resumes."""
 
+class StoredPiece:
+    """The next records of a store, with all their versions: a `StoredRecords` message of an archive."""
+
+    @property
+    def records(self) -> bytes:
+        """The message; two of them one after the other are one of all their records."""
+    @property
+    def row_count(self) -> int:
+        """How many records it has."""
+    @property
+    def next(self) -> ExportCursor:
+        """Position of those that follow."""
+
+class JoinCounts:
+    """What became of the records of an archive."""
+
+    @property
+    def added(self) -> int:
+        """Records of sessions that the store did not have."""
+    @property
+    def joined(self) -> int:
+        """Records that changed one of the store."""
+    @property
+    def unchanged(self) -> int:
+        """Records of which the store had all versions."""
+    @property
+    def deleted(self) -> int:
+        """Records left out as a deletion covers them."""
+    @property
+    def before_retention(self) -> int:
+        """Records left out as they were set up before the first retained time."""
+
 class JournalContent:
     """Counts of a journal file."""
 
@@ -384,6 +432,175 @@ class DeletionRule:
     @property
     def rule_id(self) -> int | None:
         """Number of the rule, None if no rule stays."""
+
+class LedgerRules:
+    """What each version that the ledger of a cluster takes is held to. Frozen."""
+
+    def __new__(
+        cls,
+        key: bytes,
+        erased: Sequence[bytes],
+        masked_before_day: int | None,
+        keep_digits: int,
+        deletions: Sequence[DeletionRule],
+        moved: Sequence[tuple[bytes, Sequence[bytes]]],
+    ) -> LedgerRules:
+        """Erases and masks as `Versions.scrubbed` does, and rejects what one of the deletions covers.
+
+        `moved` has the digests of erasures that came from other stores, by the keys of these.
+
+        A version that would join a record that a deletion covers is rejected too: the rewriter has not
+        removed it yet.
+        """
+
+class LedgerBatch:
+    """A `WriteRecordsRequest` for the ledger of a cluster, decoded and checked. Frozen."""
+
+    def __new__(cls, batch: bytes, config: Config) -> LedgerBatch:
+        """Raises MalformedMessageError, BatchLimitError or BatchIdTooLongError, as `decode_batch` does."""
+    @staticmethod
+    def from_archive(piece: bytes, config: Config) -> LedgerBatch:
+        """Records of another store, each with all its versions: see `Engine.stored_records`.
+
+        They are joined with what the ledger has. One that is added counts as accepted, one that changes a
+        record as replaced, and one of which the ledger has all versions as a duplicate. `received_time` is
+        that of the archive or, if it is later, that of the ledger. Raises DataDamagedError.
+        """
+    @property
+    def row_count(self) -> int:
+        """Records that break no rule."""
+    @property
+    def rejected_bytes(self) -> int:
+        """Bytes that the others take in the response."""
+
+class LedgerLookup:
+    """Which rows of one shard a plan needs."""
+
+    @property
+    def key_hashes(self) -> str:
+        """Hashes of the keys of the unsettled versions, in the notation of ClickHouse: "[1,2]"."""
+    @property
+    def first_day(self) -> int:
+        """First day to look in: rows with `last_day` before it are not needed."""
+    @property
+    def last_day(self) -> int:
+        """Last day to look in: rows with `first_day` after it are not needed."""
+    @property
+    def days(self) -> list[int]:
+        """Days that a commit is likely for, ascending: their heads should be read before the rows."""
+
+class DayCommit:
+    """An insert that changes one home day of one shard as a whole."""
+
+    @property
+    def day(self) -> int:
+        """The home day."""
+    @property
+    def seq(self) -> int:
+        """Number of the commit: one more than the head that the plan was given."""
+    @property
+    def after(self) -> list[int]:
+        """Days whose commits of the same plan have to be durable before this one is made: they have what it
+        removes. All of them are lesser than this day; other commits may be made in any order."""
+    @property
+    def rows(self) -> bytes:
+        """A Native block of all ledger columns, the marker included."""
+    @property
+    def row_count(self) -> int:
+        """Rows of the block, without the marker."""
+
+class LedgerPlan:
+    """What one shard has to insert for the unsettled versions of a group."""
+
+    @property
+    def unknown_days(self) -> list[int]:
+        """Home days of which the head must be known too; there are no commits then, and nothing has changed.
+
+        Read their heads, then the rows again, and plan again.
+        """
+    @property
+    def commits(self) -> list[DayCommit]:
+        """The commits by day, ascending; none if all versions are settled.
+
+        If one is lost to another writer, those that follow it by `DayCommit.after` must not be made. Then
+        read heads and rows again, and plan again.
+        """
+
+class LedgerGroup:
+    """Batches that are committed together, in order; thread-safe.
+
+    Of each shard: `lookup`, read heads, read rows, `plan`, make the commits, `settle` each; again while the
+    shard is among `unsettled_shards`.
+    """
+
+    def __new__(
+        cls,
+        batches: Sequence[tuple[LedgerBatch, RecordScope | None]],
+        rules: LedgerRules,
+        hash_key: bytes,
+        shard_count: int,
+    ) -> LedgerGroup:
+        """Batches, each with the records that its writer reaches; the key of `key_hash`, 16 bytes.
+
+        Raises ValueError for a key of another length, or without shards.
+        """
+    @property
+    def unsettled_shards(self) -> list[int]:
+        """Shards that have a version whose fate is open, or rows to remove, ascending."""
+    def use_rules(self, rules: LedgerRules) -> None:
+        """Holds versions to other rules from the next plan on: after a lost commit, they may have changed."""
+    def lookup(self, shard: int) -> LedgerLookup:
+        """Which rows the unsettled versions of a shard may join."""
+    def plan(
+        self,
+        shard: int,
+        rows: bytes,
+        heads: Mapping[int, int],
+        *,
+        oldest_us: int,
+        received_us: int,
+        nonce: int,
+    ) -> LedgerPlan:
+        """Merges the unsettled versions of a shard with the live rows that were found for `lookup`.
+
+        `rows` has Native blocks of all ledger columns, with sum(sign) as `sign`, of which each must be 1.
+        `heads` has the number of the last commit of each day that was asked for, 0 if there was none yet,
+        as it was *before* the rows were read. Versions set up before `oldest_us` are rejected unless
+        their session is active; `received_us` is the `received_time` of rows that change, and `nonce` the
+        `writer` of the markers. Drops what an earlier plan of this shard left unsettled. Versions that write
+        nothing are settled at once, unless they depend on rows of this plan.
+
+        Raises ValueError if the bytes are not such blocks, DataDamagedError if a row contradicts itself or
+        others.
+        """
+    def settle(self, shard: int, day: int) -> None:
+        """Notes that the commit of a day, of the last plan of this shard, is durable.
+
+        Raises ValueError if there is none, or if one before it is not.
+        """
+    def reopen(self, shard: int, key_hashes: Sequence[int]) -> None:
+        """Has the next plan look at settled keys again, and join rows of a key that have become neighbours.
+
+        For rows that another writer has committed for a neighbouring day at the same time, which the
+        commits of neither one could see. The outcomes of the versions stay.
+        """
+    def note_sources(self, totals: SourceTotals, received_us: int) -> None:
+        """Counts what became of the records, received at a time; raises as `responses`."""
+    def responses(self) -> list[bytes]:
+        """The `WriteRecordsResponse` of each batch; raises ValueError while a shard is unsettled."""
+
+class LedgerRewrite:
+    """What a rewriter inserts for one home day of one shard."""
+
+    @property
+    def rows(self) -> bytes:
+        """A Native block of all ledger columns, with the marker, which stands there also without changes."""
+    @property
+    def removed(self) -> int:
+        """Records that the deletion covers."""
+    @property
+    def changed(self) -> int:
+        """Records that scrubbing changes."""
 
 class SegmentEdit:
     """New segments and what they replace; empty once installed."""
@@ -445,6 +662,131 @@ class Partials:
     @property
     def row_count(self) -> int:
         """Rows that the scan read, those of rollups and to build rollups too; 0 if a store cannot tell."""
+
+class TrafficPartials:
+    """The measures of a traffic scan per bin and group, in cells.
+
+    `pegcount.traffic` says which cells the result of a scan has, and what its measures are. A cell is a
+    position in all of the columns.
+    """
+
+    @staticmethod
+    def from_columns(
+        bin_count: int,
+        bins: Iterable[int],
+        keys: Sequence[Iterable[int] | tuple[Iterable[int], Sequence[str]]],
+        measures: Sequence[Iterable[int] | Iterable[Iterable[tuple[int, int]]]],
+    ) -> TrafficPartials:
+        """The partials of a scan with `bin_count` bins, from the columns that the properties below describe.
+
+        A measure is integers by cell, or the pairs of each cell. Raises ValueError, which says what is wrong,
+        if no scan returns such cells.
+        """
+    @property
+    def row_count(self) -> int:
+        """Rows that the scan read; 0 if a store cannot tell."""
+    @property
+    def cell_count(self) -> int:
+        """Number of cells."""
+    @property
+    def bins(self) -> NDArray[np.int64]:
+        """The number of the bin, from 0, by cell: shape (cells,)."""
+    @property
+    def keys(self) -> list[NDArray[np.int64] | tuple[NDArray[np.int64], Sequence[str]]]:
+        """The values of each key, in the order of the keys of the scan; as `Partials.keys`."""
+    def measure(self, number: int) -> list[int] | list[list[tuple[int, int]]]:
+        """Returns a measure by cell, given by its number in the scan.
+
+        An integer for "count" and "sum"; for "values" the distinct values, ascending, each with the number
+        of its records. Raises ValueError if the scan has no such measure.
+        """
+    def total(self, number: int) -> int:
+        """Returns a "count" or "sum" of all cells; raises ValueError if the scan has no such measure."""
+
+class RankedGroups:
+    """The groups that are first by a figure."""
+
+    @property
+    def groups(self) -> list[tuple[KeyValue, ...]]:
+        """Their keys, in the order of the keys of the scan."""
+    @property
+    def group_count(self) -> int:
+        """Groups that there were."""
+
+class CellSums:
+    """The cells of a scan that several servers answer, each for records of its own, added up. Thread-safe.
+
+    An answer is blocks of ClickHouse's Native format, or no bytes, with the columns `bin` (the number of a
+    bin), one for each key by its name (integers or texts, as its column is), and the sums `first`, `second`
+    and `third`. With a code deck, a rate has the code of the leg, "" without one, also for the name and the
+    country, which are looked up here; cells that become the same one are added up.
+    """
+
+    def __new__(
+        cls,
+        resources: QueryResources,
+        *,
+        bin_count: int,
+        keys: Sequence[str],
+        deck: CodeDeck | None,
+        cell_count_max: int,
+    ) -> CellSums:
+        """The sums of a scan before the first answer.
+
+        Raises ValueError for a key that is not a column, and MemoryLimitError if the bins of a scan without
+        keys take more memory than the query may.
+        """
+    def add(self, blocks: bytes) -> None:
+        """Adds the cells of one answer; a cell of zeros adds nothing.
+
+        Raises CellLimitError, MemoryLimitError, or ValueError if these are not cells of the scan, if the
+        deck lacks a code, or if a sum exceeds 64 bits, for which the answer may also have -2^63. Afterwards
+        the sums cannot be used.
+        """
+    def partials(self) -> Partials:
+        """Returns the sums, once, with `row_count` 0; without keys, bins that no answer has are zeros.
+
+        Raises MemoryLimitError, and ValueError if a sum over all cells exceeds 64 bits, or if the sums cannot
+        be used any more.
+        """
+
+class TrafficCells:
+    """The cells of a traffic scan that several servers answer, each for records of its own. Thread-safe.
+
+    An answer is blocks of ClickHouse's Native format, or no bytes, with these columns: `bin` (the number of a
+    bin), `key_0` and so on for the keys, `records` (how many the cell has), and for each measure by its
+    number in the scan `count_0` (Int64), `sum_0` (Int128), or `values_0` and `counts_0` (Array(Int64)): the
+    values, in any order, and the records that have each.
+    """
+
+    def __new__(
+        cls,
+        resources: QueryResources,
+        *,
+        bin_count: int,
+        keys: Sequence[Literal["integer", "text", "deck_name", "deck_country"]],
+        measures: Sequence[Literal["count", "sum", "values"]],
+        deck: CodeDeck | None,
+        cell_count_max: int,
+    ) -> TrafficCells:
+        """The measures of a scan before the first answer.
+
+        `keys` says what answers have for each: integers, texts, or codes of the deck that stand for their
+        names or countries. These are looked up here, and cells that become the same one are added up. Raises
+        ValueError for names and countries without a deck, and MemoryLimitError if the bins of a scan without
+        keys take more memory than the query may.
+        """
+    def add(self, blocks: bytes) -> None:
+        """Adds the cells of one answer.
+
+        Raises CellLimitError, MemoryLimitError, or ValueError if these are not cells of the scan, if the
+        deck lacks a code, or if a sum exceeds 128 bits. Afterwards the measures cannot be used.
+        """
+    def partials(self) -> TrafficPartials:
+        """Returns the measures, once, with `row_count` 0; without keys, each bin has a cell.
+
+        Raises MemoryLimitError, and ValueError if the measures cannot be used any more.
+        """
 
 class CodeDeck:
     """A code deck: a number has the destination of the longest code that is a prefix of it."""
@@ -674,7 +1016,14 @@ class Engine:
         `cell_count_max` cells, MemoryLimitError, CancelledError, DeadlineError, DataDamagedError, or
         ValueError for a column that does not exist or a sum beyond 64 bits.
         """
-    def estimate(self, scan: Scan) -> int | None:
+    def traffic_partials(
+        self, scan: TrafficScan, deck: CodeDeck | None, cell_count_max: int, cancel: CancelToken
+    ) -> TrafficPartials:
+        """Measures per bin and group of the records that satisfy all predicates of the scan.
+
+        Raises what `partials` does.
+        """
+    def estimate(self, scan: Scan | TrafficScan) -> int | None:
         """About how many rows `partials` would read, from what memory knows; never waits.
 
         None if a writer has or awaits the lock, or if a segment of these days is unreadable. A scan
@@ -692,6 +1041,18 @@ class Engine:
         """The next records set up in [`from_us`, `to_us`), at most `row_max`; None at the end.
 
         `cursor` is None at first. Correct only while nothing changes the store.
+        """
+    def stored_records(self, cursor: ExportCursor | None, row_max: int) -> StoredPiece | None:
+        """The next records with all their versions, scrubbed, at most `row_max`; None at the end.
+
+        `cursor` is None at first. Correct only while nothing changes the store.
+        """
+    def join_stored(self, piece: bytes, oldest_us: int) -> JoinCounts:
+        """Joins the records of a piece with those of the store.
+
+        Leaves out finished ones set up before `oldest_us` (microseconds UTC), and what a deletion covers. No
+        journal has them: the caller writes nothing else meanwhile, and flushes with an active snapshot
+        before it closes the store. Raises DataDamagedError if the bytes are not such a piece.
         """
     @property
     def damaged_segments(self) -> list[str]:
@@ -713,6 +1074,34 @@ class Engine:
     @property
     def segments(self) -> list[OpenSegment]:
         """All segments, by day."""
+
+def ledger_columns() -> list[tuple[str, str]]:
+    """Columns of the ledger of a cluster, in order, with their types in ClickHouse.
+
+    An absent integer is -9223372036854775808, an absent text is ''.
+    """
+
+def rewrite_ledger_rows(
+    rows: bytes, rules: LedgerRules, deletion: DeletionRule | None, *, day: int, seq: int, nonce: int
+) -> LedgerRewrite:
+    """Removes live rows of one home day that a deletion covers, and scrubs the others.
+
+    `rows` as for `LedgerGroup.plan`; `seq` is the number of the commit, and `nonce` the `writer` of its
+    marker. Raises ValueError and DataDamagedError as `LedgerGroup.plan` does.
+    """
+
+def archive_ledger_rows(rows: bytes) -> tuple[bytes, int]:
+    """The live rows as `Engine.stored_records` returns records, and how many they are; `rows` as for
+    `LedgerGroup.plan`.
+
+    Raises ValueError and DataDamagedError as that does.
+    """
+
+def count_ledger_parties(rows: bytes, key: bytes, digests: Sequence[bytes]) -> int:
+    """How many of the rows have a number with one of these digests, also in a version that does not show.
+
+    Raises ValueError and DataDamagedError as `LedgerGroup.plan` does.
+    """
 
 def usage_response(
     partials: Partials,
@@ -783,6 +1172,47 @@ def active_response(
 
     `fields` are the fields to return, those that are keys in the order of the scan's keys.
     Raises SubtotalLimitError, and ValueError for an unknown field or a sum beyond 64 bits.
+    """
+
+def rank_groups(
+    partials: TrafficPartials, figure: Figure, covered_us: int, limit: int, ascending: bool
+) -> RankedGroups:
+    """The first `limit` groups by the value of a figure over all bins, which cover `covered_us`.
+
+    The greatest come first, with `ascending` the least; groups without a value come last, and equal ones by
+    their keys: numbers by value, texts by their UTF-8 bytes, absent ones last.
+
+    Raises ValueError if the partials lack a measure of the figure, or if a whole number leaves the range from
+    0 to 2^63 - 1, and MemoryLimitError.
+    """
+
+def traffic_response(
+    partials: TrafficPartials,
+    rest: TrafficPartials | None,
+    *,
+    header: bytes,
+    limits: AnswerLimits,
+    columns: Sequence[TrafficColumn],
+    edge_us: NDArray[np.int64],
+    calendar_us: NDArray[np.int64],
+    now_us: int,
+    ranked: RankedGroups | None,
+    other: bool,
+    value_count_max: int,
+) -> bytes:
+    """A `QueryTrafficResponse`: the header, which has range, notices and latest setup time, and the rest.
+
+    Both arrays have shape (bins + 1,), or (0,): the edges of the bins as the range clips them, which rates
+    divide by, and those of the whole calendar bins, from which starts and completeness follow. With `ranked`,
+    the answer has these groups in this order; without, all groups by key. `rest` are the same measures by
+    bin, without keys, of the groups that the partials lack; None if they lack none. With `other`, the groups
+    that `ranked` left out are one more. A column without totals has no value for several groups together, the
+    one of all others included.
+
+    Raises CellLimitError for more values (bins times groups times columns) than `value_count_max`,
+    AnswerTooLargeError, MemoryLimitError, CancelledError or DeadlineError, see `AnswerLimits`, and ValueError
+    if partials, bins and columns do not fit each other, or if a whole number leaves the range from 0 to
+    2^63 - 1.
     """
 
 def format_time(us: int, zone: Zone) -> str:

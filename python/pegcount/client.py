@@ -8,6 +8,7 @@ from types import TracebackType
 
 import grpc
 import pegcount_client
+from google.protobuf.message import Message
 from pegcount_client import Tls
 from pegcount_client.batch_sender import BatchSender, PendingBatch
 from pegcount_client.credential import Token
@@ -27,6 +28,14 @@ _NOT_CONNECTED = re.compile(r": UNAVAILABLE: .*: .*(Socket closed|Connection res
 
 class CallError(PegcountError):
     """A call to the server failed; the message is meant for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request got no answer: each server would say the same of it."""
+
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +87,7 @@ class Client:
         except ValueError as error:
             raise CallError(str(error)) from error
         self.reports = self._client.reports
+        self.traffic_questions = self._client.traffic_questions
         self.admin = self._client.admin
 
     @property
@@ -91,6 +101,17 @@ class Client:
             return None
         found = call_error(error, self._address, self._timeout_seconds)
         return found.metadata.get("value") if found.reason == "ACCESS_DENIED" else None
+
+    def asked(self, method: str, request: Message) -> Message | Refusal:
+        """Returns the answer of a report, or what is wrong with the request; raises CallError otherwise."""
+        try:
+            answer: Message = getattr(self.reports, method)(request)
+        except grpc.RpcError as error:
+            found = call_error(error, self._address, self._timeout_seconds)
+            if found.code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
+                return Refusal(found.code.name, found.reason)
+            raise CallError(self._sentence(found)) from error
+        return answer
 
     def batch_writer(self, config: Config) -> "BatchWriter":
         """Returns a writer for batches of records, to be used as a context manager."""

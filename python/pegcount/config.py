@@ -58,7 +58,9 @@ class Tuning:
     record_versions_bytes_max: int = 512 * 2**10
     """Bytes of the versions and parts of one record from which more are rejected; a part takes about 100."""
     rollup_bytes_max: int = 512 * 2**20
-    """Bytes of all rollups of the store; beyond, scans read the rows of segments."""
+    """Bytes of all rollups of the four reports; beyond, scans read the rows of segments."""
+    traffic_rollup_bytes_max: int = 256 * 2**20
+    """Bytes of all rollups of traffic scans; beyond, those go that were used least recently."""
     rollup_rows_per_row_min: int = 8
     """Rows of a segment per row of a rollup from which the rollup is stored."""
     rollup_cell_count_max: int = 2**20
@@ -129,6 +131,10 @@ class Tuning:
     """Kinds of reasons by which an import counts rejected rows; it counts those of further kinds together."""
     reject_kind_shown_count_max: int = 5
     """Kinds of reasons that an import prints, the most frequent ones; the others are counted."""
+    ledger_group_row_count_max: int = 50_000
+    """Records of the batches that are written to a cluster together; a batch with more is written alone."""
+    ledger_piece_row_count: int = 20_000
+    """Records that are read from a cluster at once, to rewrite them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,8 @@ class Config:
     """Bins of one answer. A leap year has 105,408 bins of five minutes."""
     cell_count_max: int = 1_000_000
     """Cells (bins times groups) of one answer."""
+    value_count_max: int = 4_000_000
+    """Values (bins times groups times metrics) of one answer to the traffic question."""
     filter_value_count_max: int = 10_000
     """Values in one filter list."""
     filter_text_bytes_max: int = 256
@@ -359,6 +367,11 @@ class Config:
     """Sources whose records one stream may correct; a batch with further ones is refused."""
     document_bytes_max: int = 1024 * 1024
     """Bytes of one settings document of a store."""
+    change_seconds_max: float = 30.0
+    """Seconds that a store which asks other servers may take to read or change a setting, where the caller
+    has no deadline."""
+    ledger_commit_seconds_max: float = 10.0
+    """Seconds that a store which writes to other servers tries to make something of a batch durable."""
     deletion_count_max: int = 1_000
     """Deletions whose rules a store keeps; further ones need another to be lifted."""
     deletion_session_id_count_max: int = 10_000

@@ -45,6 +45,8 @@ class SourceCounters:
     A store may also know it of some records that were written before it was opened. The embedded store reads
     those of its journal and the active sessions at its start, and forgets those of segments: a source that
     sent nothing since the last flush before a restart is not there at all until it sends again."""
+    dropped_alert_times: int = 0
+    """Alert times that were dropped, as they were before the setup or after the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +102,9 @@ class StoreCounters:
     """Present bytes that the store may still write on its disk."""
     abandoned_sessions: int = 0
     """Present active sessions without an event for `active_ttl_seconds`."""
+    follower_failed_batches: int | None = None
+    """Batches that the second store of a dual write did not take; None: there is one store."""
+    follower_waiting_bytes: int | None = None
+    """Present bytes of batches that one of the two stores does not have on disk yet."""
     sources: Mapping[str, SourceCounters] = field(default_factory=dict)
     """By source; further sources than `counted_source_count_max` are together under the empty name."""

@@ -1,9 +1,9 @@
 """Immutable values that pass between request, calendar, store and response."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -305,6 +305,8 @@ class WriteOutcome:
     """Duplicates that say something else than the record that stands, but rank lower."""
     suspected_reuse: int = 0
     """Replaced and duplicate records that look like another call under an id that was used before."""
+    dropped_alert_times: int = 0
+    """Alert times that were dropped, as they were before the setup or after the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +341,18 @@ class RefusedClock:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowerInfo:
+    """What the second store of a dual write holds; counts are None while it cannot be asked."""
+
+    records: int | None
+    active_records: int | None
+    failed_batches: int
+    """Batches that it did not take since the store was opened."""
+    lacks: str | None
+    """What of the settings it still lacks, None if nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreInfo:
     """Counts of a store. Times are microseconds UTC, None without records."""
 
@@ -349,6 +363,8 @@ class StoreInfo:
     segment_bytes: int
     first_setup_us: int | None
     last_setup_us: int | None
+    follower: FollowerInfo | None = None
+    """The second store of a dual write; None: there is one store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +381,11 @@ class Deletion:
     """Session ids, each once; empty: any."""
     once: bool = False
     """Whether no rule stays, so that the same records may be written again."""
+
+    @property
+    def in_order(self) -> Self:
+        """The same with its session ids in order: equal for two that cover the same."""
+        return replace(self, session_ids=tuple(sorted(self.session_ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +415,11 @@ class DeletionRule:
     """Records that it deleted."""
     session_ids: tuple[str, ...] = ()
     """Its session ids; empty where rules are listed without them."""
+
+    @property
+    def covered(self) -> Deletion:
+        """What it covers, as far as its session ids are here; equal for two rules that cover the same."""
+        return Deletion(self.source, self.from_us, self.to_us, self.session_ids).in_order
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """What a store does to numbers of parties, and what it notes of changes. Times are microseconds UTC."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,13 @@ class Erasure:
     """Records that had one of the numbers."""
     is_complete: bool
     """Whether all files were rewritten."""
+    fingerprint: bytes = field(default=b"", repr=False, compare=False)
+    """Equal in two stores if both hold writes to the same numbers by the same key; see `fingerprint_of`."""
+
+
+def fingerprint_of(key: bytes, digests: Iterable[bytes]) -> bytes:
+    """Returns what the digests of an erasure, and the key that they were made by, have in common anywhere."""
+    return blake2b(b"".join(sorted({*digests})), key=key, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

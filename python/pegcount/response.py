@@ -15,13 +15,14 @@ from pegcount.model import (
     Bins,
     CredentialRow,
     DeletionRule,
+    FollowerInfo,
     Granularity,
     RefusedClock,
     Retention,
     StoreInfo,
 )
 from pegcount.privacy import AuditEntry, Erasure, Masking
-from pegcount.v1 import admin_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, reports_pb2, traffic_pb2
 from pegcount.zone import US_PER_SECOND, Zone
 
 _NOTICE_TEXTS = {
@@ -75,6 +76,44 @@ def quality_header(
     """
     message_class = reports_pb2.QueryOriginationQualityResponse
     return _header(message_class, bins, granularity, zone, now_us, notices, hidden)
+
+
+def traffic_header(
+    bins: Bins,
+    granularity: Granularity | None,
+    zone: Zone,
+    now_us: int,
+    notices: Notices,
+    missing: Iterable[reports_pb2.Notice],
+    latest_setup_us: int | None,
+) -> bytes:
+    """Returns the serialized range, notices and latest setup time of a `QueryTrafficResponse`.
+
+    `missing` are the notices about what calls lack.
+    """
+    header = _header(traffic_pb2.QueryTrafficResponse, bins, granularity, zone, now_us, notices)
+    more = traffic_pb2.QueryTrafficResponse(
+        notices=missing, latest_setup_time=_time_if_any(latest_setup_us, zone)
+    )
+    return header + more.SerializeToString()
+
+
+def causes_notice(known: int, calls: int) -> reports_pb2.Notice:
+    """Returns the notice that some calls carry no release cause."""
+    return reports_pb2.Notice(
+        code=reports_pb2.NOTICE_CODE_CAUSES_MISSING,
+        text=f"{known:,} of {calls:,} calls carry a release cause; figures by cause miss those of the others",
+        metadata={"known": str(known), "calls": str(calls)},
+    )
+
+
+def unrated_notice(field: str, known: int, calls: int) -> reports_pb2.Notice:
+    """Returns the notice that some answered calls have no price."""
+    return reports_pb2.Notice(
+        code=reports_pb2.NOTICE_CODE_UNRATED_CALLS,
+        text=f"{known:,} of {calls:,} answered calls have a {field}; amounts miss those of the others",
+        metadata={"field": field, "known": str(known), "calls": str(calls)},
+    )
 
 
 def unseen_notice(
@@ -210,6 +249,16 @@ def store_info(
         clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
         deletions=[deletion(rule, utc) for rule in rules],
         write_fault=write_fault,
+        follower=None if info.follower is None else _follower(info.follower),
+    )
+
+
+def _follower(info: FollowerInfo) -> admin_pb2.FollowerInfo:
+    return admin_pb2.FollowerInfo(
+        records=info.records,
+        active_records=info.active_records,
+        failed_batches=info.failed_batches,
+        lacks=info.lacks,
     )
 
 
@@ -240,7 +289,7 @@ def _first_values(values: Sequence[str]) -> str:
 def _header(
     message_class: Callable[..., Any],
     bins: Bins,
-    granularity: Granularity,
+    granularity: Granularity | None,
     zone: Zone,
     now_us: int,
     notices: Notices,
@@ -261,7 +310,7 @@ def _cached_header(
     message_class: Callable[..., Any],
     from_us: int,
     to_us: int,
-    granularity: Granularity,
+    granularity: Granularity | None,
     zone: Zone,
     notices: tuple[reports_pb2.NoticeCode, ...],
     hidden: tuple[str, ...],
@@ -271,7 +320,7 @@ def _cached_header(
         from_time=_time(from_us, zone),
         to_time=_time(to_us, zone),
         time_zone=zone.name,
-        granularity=reports_pb2.Granularity.Name(granularity),
+        granularity=None if granularity is None else reports_pb2.Granularity.Name(granularity),
     )
     messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
     if hidden:

@@ -14,4 +14,5 @@ def write_outcome(answer: WriteRecordsResponse) -> WriteOutcome:
         answer.batch_id if answer.HasField("batch_id") else None,
         answer.outranked,
         answer.suspected_reuse,
+        answer.dropped_alert_times,
     )

@@ -3,7 +3,7 @@
     key -> SHA-256 -> credential -> Caller
 
 All of them are in memory, so that accepting a call neither waits nor reads the store. A change is durable
-before it counts, and counts before its method returns.
+before it counts, and counts before its method returns; one that another server makes counts within a second.
 """
 
 import logging
@@ -48,6 +48,10 @@ class CredentialStore(Protocol):
     def put_credentials(self, rows: Sequence[CredentialRow], dropped_ids: Collection[str] = ()) -> None:
         """Stores credentials durably; see `Store.put_credentials`."""
 
+    @property
+    def credentials_version(self) -> int:
+        """Grows with each change, also by other servers; see `Store.credentials_version`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issued:
@@ -81,6 +85,8 @@ class Credentials:
         self._store = store
         self._clock = LatestTime(clock)
         self._lock = Lock()
+        self._version = store.credentials_version
+        """That of the store before `_state` was read."""
         self._state = _state_of(store.credentials())
         self._use_minutes: dict[str, int] = {}
         """Minutes since 1970-01-01 in which credentials were last accepted, by id."""
@@ -131,6 +137,17 @@ class Credentials:
         """Calls a function, on any thread, whenever less is accepted than before by a change."""
         self._on_change.append(callback)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether another server has changed credentials since they were last read; never waits."""
+        return self._store.credentials_version != self._version
+
+    def take_up_changes(self) -> None:
+        """Reads what other servers have changed: it counts from now on. Raises StoreUnavailableError."""
+        with self._lock:
+            self._read_again()
+        self._tell_change()
+
     def create(
         self,
         read: Callable[[Sequence[CredentialRow]], NewCredential],
@@ -145,6 +162,7 @@ class Credentials:
         has, and StoreReadOnlyError.
         """
         with self._lock:
+            self._read_again()
             require_accepted()
             now_us = self._clock()
             new = read(self._accepted())
@@ -174,6 +192,7 @@ class Credentials:
         has ended, RotationInProgressError if it has two keys that are accepted, and StoreReadOnlyError.
         """
         with self._lock:
+            self._read_again()
             require_accepted()
             now_us = self._clock()
             row = self._row(credential_id)
@@ -203,6 +222,7 @@ class Credentials:
         if no other accepted one has the scope ROOT, and StoreReadOnlyError.
         """
         with self._lock:
+            self._read_again()
             require_accepted()
             row = self._row(credential_id)
             if row.revoke_us is not None:
@@ -273,6 +293,13 @@ class Credentials:
         if not ended:
             raise CredentialLimitError(len(rows) + 1, self._config.credential_count_max)
         return (min(ended, key=lambda row: (_end_us(row), row.id)).id,)
+
+    def _read_again(self) -> None:
+        """Reads all credentials if other servers may have changed some: a change must not pass them over."""
+        version = self._store.credentials_version
+        if version:
+            self._state = _state_of(self._store.credentials())
+            self._version = version
 
     def _put(self, row: CredentialRow, dropped_ids: Collection[str] = ()) -> None:
         self._store.put_credentials([row], dropped_ids)

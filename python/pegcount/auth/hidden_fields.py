@@ -1,4 +1,4 @@
-"""Which fields of active sessions, and which filters, a data scope hides: the one place that says so.
+"""Which fields of records a data scope hides: the one place that says so.
 
 A customer who sees the vendors of a provider, or a vendor who sees its customers, could do without the
 provider. So a list of customers hides the far side of each call, and a list of vendors the near one. What may
@@ -15,9 +15,28 @@ ACTIVE_FIELDS: Final = tuple(
     field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields if field.name != "level"
 )
 """The fields of active sessions, in the order of the contract."""
-FILTER_FIELDS: Final = ("account_id", "tenant_id", "company", "organization", "folder", "customer_price")
-"""Fields of records that reports filter by and never show. All tell of the customer."""
-SCOPE_FIELDS: Final = ACTIVE_FIELDS + FILTER_FIELDS
+FILTER_FIELDS: Final = (
+    *(
+        "account_id",
+        "tenant_id",
+        "company",
+        "organization",
+        "folder",
+        "customer_price",
+        "agent_id",
+        "currency",
+    ),
+)
+"""Fields of records, beside those of active sessions, that tell of the customer."""
+_VENDOR_FILTER_FIELDS: Final = ("vendor_price", "vendor_currency")
+"""Fields of records, beside those of active sessions, that tell of the vendor."""
+_CALL_FIELDS: Final = (
+    *("source", "app_id", "comp_id", "src_country_id", "dst_country_id"),
+    *("src_prefix_routing", "dst_prefix_routing", "disconnect_cause", "sip_status", "release_party"),
+    "is_last_attempt",
+)
+"""Fields of records, beside those of active sessions, that calls are grouped and filtered by."""
+SCOPE_FIELDS: Final = ACTIVE_FIELDS + FILTER_FIELDS + _VENDOR_FILTER_FIELDS + _CALL_FIELDS
 """The fields that a data scope can hide and show."""
 
 _PARTNER_PREFIXES: Final = ("companies_", "owner_users_", "clients_", "accounts_", "rates_")
@@ -35,15 +54,20 @@ def _fields_of(leg: str) -> frozenset[str]:
 
 CUSTOMER_FIELDS: Final = _fields_of("orig") | frozenset(FILTER_FIELDS)
 """What names the customer, its rates and prices; hidden from vendors."""
-VENDOR_FIELDS: Final = _fields_of("term")
-"""What names the vendor and its rates; hidden from customers. Only active sessions have such fields."""
+VENDOR_FIELDS: Final = _fields_of("term") | frozenset(_VENDOR_FILTER_FIELDS)
+"""What names the vendor, its rates and costs; hidden from customers."""
 
 _STATE_FIELDS: Final = frozenset(["session_start_time", "duration"])
 """What tells which calls are answered, and since when."""
+_CURRENCIES: Final = frozenset(["currency", "vendor_currency"])
+"""Calls have one if they have a price, which nearly all of the answered ones have and no other."""
+_RELEASE_FIELDS: Final = frozenset(["disconnect_cause", "sip_status", "release_party"])
+"""What tells how calls ended: normal clearing, or the status 200, is that of an answered one."""
 METRIC_FIELDS: Final[Mapping[Metric, frozenset[str]]] = {
-    Metric.ASR: _STATE_FIELDS,
+    Metric.ASR: _STATE_FIELDS | _RELEASE_FIELDS | _CURRENCIES,
     Metric.ACD: _STATE_FIELDS,
-    Metric.PRICE: frozenset(name for name in SCOPE_FIELDS if "_rates_" in name or name == "customer_price"),
+    Metric.PRICE: _CURRENCIES
+    | frozenset(name for name in SCOPE_FIELDS if "_rates_" in name or name.endswith("_price")),
 }
 """The fields that a hidden metric hides, as it could be computed from them."""
 

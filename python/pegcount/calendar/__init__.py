@@ -1,8 +1,9 @@
 """Time zones and bin edges: the only package that reads time zone rules."""
 
 from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
+from pegcount.calendar.local_times import offsets_within
 from pegcount.calendar.moving_average import edges_with_days_before
-from pegcount.calendar.report_bins import folder_bins, quality_bins, usage_bins
+from pegcount.calendar.report_bins import folder_bins, quality_bins, traffic_bins, usage_bins
 from pegcount.calendar.zone_suggestions import near_zone, preload, zone_hint, zones_with_offsets
 from pegcount.calendar.zones import tzdata_version, zone
 
@@ -14,8 +15,10 @@ __all__ = [
     "edges_with_days_before",
     "folder_bins",
     "near_zone",
+    "offsets_within",
     "preload",
     "quality_bins",
+    "traffic_bins",
     "tzdata_version",
     "usage_bins",
     "zone",

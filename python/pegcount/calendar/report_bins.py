@@ -1,4 +1,4 @@
-"""Bins of the usage, quality and folder reports."""
+"""Bins of the usage, quality and folder reports, and of the traffic question."""
 
 from functools import lru_cache
 from typing import Final
@@ -9,6 +9,7 @@ from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
 from pegcount.calendar.moving_average import edges_with_days_before, warmup_day_count
 from pegcount.errors import InvalidRequestError, Violation
 from pegcount.model import Bins, FolderQuery, Granularity, QualityQuery, UsageQuery
+from pegcount.traffic import TrafficQuery
 from pegcount.zone import Zone
 
 _BINS_CACHE_SIZE: Final = 32
@@ -36,11 +37,22 @@ def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
     Returns no bins if the range begins now or later. Raises InvalidRequestError if the range has
     more than `bin_count_max` bins.
     """
+    return _bins_in_range("sampling", query.granularity, query, now_us, bin_count_max)
+
+
+def traffic_bins(query: TrafficQuery, now_us: int, bin_count_max: int) -> Bins:
+    """Returns the bins of the range as `quality_bins` does; without a granularity, the range is one bin.
+
+    The calendar end of this one bin is that of the range, which may be later than now.
+    """
+    if query.granularity is not None:
+        return _bins_in_range("granularity", query.granularity, query, now_us, bin_count_max)
     if query.from_us >= now_us:
         return _no_bins(query)
-    to_us = now_us if query.to_us is None else min(query.to_us, now_us)
-    make_bins = _cached_clipped_bins if to_us == query.to_us else _clipped_bins
-    return make_bins(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
+    end_us = now_us if query.to_us is None else query.to_us
+    to_us = min(end_us, now_us)
+    edge_us, calendar_us = (np.array([query.from_us, us], dtype=np.int64) for us in (to_us, end_us))
+    return Bins(edge_us, calendar_us, query.from_us, to_us)
 
 
 def folder_bins(query: FolderQuery, now_us: int, bin_count_max: int) -> Bins:
@@ -66,8 +78,20 @@ def _whole_bins(
 _cached_whole_bins = lru_cache(_BINS_CACHE_SIZE)(_whole_bins)
 
 
-def _clipped_bins(zone: Zone, granularity: Granularity, from_us: int, to_us: int, bin_count_max: int) -> Bins:
-    _check_range("sampling", zone, granularity, (from_us, to_us), bin_count_max)
+def _bins_in_range(
+    field: str, granularity: Granularity, query: QualityQuery | TrafficQuery, now_us: int, bin_count_max: int
+) -> Bins:
+    if query.from_us >= now_us:
+        return _no_bins(query)
+    to_us = now_us if query.to_us is None else min(query.to_us, now_us)
+    make_bins = _cached_clipped_bins if to_us == query.to_us else _clipped_bins
+    return make_bins(field, query.zone, granularity, query.from_us, to_us, bin_count_max)
+
+
+def _clipped_bins(
+    field: str, zone: Zone, granularity: Granularity, from_us: int, to_us: int, bin_count_max: int
+) -> Bins:
+    _check_range(field, zone, granularity, (from_us, to_us), bin_count_max)
     calendar_us = edges(zone, granularity, from_us, to_us)
     clipped_us = clip(calendar_us, from_us, to_us)
     calendar_us.flags.writeable = clipped_us.flags.writeable = False
@@ -86,7 +110,7 @@ def _day_bins(zone: Zone, from_date: int, to_date: int, bin_count_max: int) -> B
     return Bins(edge_us, edge_us, zone.day_start_us(from_date), zone.day_start_us(to_date + 1))
 
 
-def _no_bins(query: UsageQuery | QualityQuery) -> Bins:
+def _no_bins(query: UsageQuery | QualityQuery | TrafficQuery) -> Bins:
     edge_us = np.empty(0, dtype=np.int64)
     return Bins(edge_us, edge_us, query.from_us, query.from_us if query.to_us is None else query.to_us)
 

@@ -18,6 +18,8 @@ if sys.argv[1:2] == ["serve"]:
 from pegcount.cli.audit import audit
 from pegcount.cli.backup import backup
 from pegcount.cli.check import check
+from pegcount.cli.clickhouse import clickhouse_app
+from pegcount.cli.compare import compare
 from pegcount.cli.config import config_app
 from pegcount.cli.deck import deck_app
 from pegcount.cli.delete import delete
@@ -43,6 +45,7 @@ app.command("info")(store_info)
 app.command("backup")(backup)
 app.command("check")(check)
 app.command("export")(export)
+app.command("compare")(compare)
 app.command("retention")(retention)
 app.command("delete")(delete)
 app.command("erase")(erase)
@@ -52,6 +55,7 @@ app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
 app.add_typer(key_app, name="key")
 app.add_typer(config_app, name="config")
+app.add_typer(clickhouse_app, name="clickhouse")
 
 
 @app.callback()

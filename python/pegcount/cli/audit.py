@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
@@ -16,8 +15,10 @@ from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.local_admin import local_admin
 from pegcount.cli.report.figures import printable
+from pegcount.cli.store_option import LocalStore
 from pegcount.errors import PegcountError, quoted
 from pegcount.server.audited_requests import CHANGING, READING
+from pegcount.store import StoreLocation
 from pegcount.suggestion import did_you_mean
 from pegcount.v1 import admin_pb2
 
@@ -55,13 +56,13 @@ def audit(
     output_format: Annotated[
         AuditFormat, typer.Option("--format", help="A table for people, or JSON, or CSV.")
     ] = AuditFormat.TABLE,
-    data: Annotated[Path | None, typer.Option(help="Data directory that no server owns.")] = None,
+    store: LocalStore = None,
     server: Connection | None = None,
 ) -> None:
     """List who changed what: deletions, erasures, retention, masking, credentials and code decks."""
     with errors_as_exit_status():
         _require_known(method)
-        with _admin(data, server) as admin:
+        with _admin(store, server) as admin:
             wanted = (
                 entry
                 for entry in _entries(admin, limit if method is caller is None else _PAGE_LENGTH, before)
@@ -73,12 +74,12 @@ def audit(
 
 
 @contextmanager
-def _admin(data: Path | None, server: Connection | None) -> Iterator[Any]:
+def _admin(store: StoreLocation | None, server: Connection | None) -> Iterator[Any]:
     if server is not None:
         with server.client() as client:
             yield client.admin
-    elif data is not None:
-        with local_admin(data) as admin:
+    elif store is not None:
+        with local_admin(store) as admin:
             yield admin
 
 

@@ -9,13 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pegcount.cli.exit_status import PROBLEM_STATUS, errors_as_exit_status
+from pegcount.cli.store_option import directory_option, require_directory
+from pegcount.store import StoreLocation
 from pegcount.store.snapshot import back_up
 from pegcount.store.verified_copy import damage_of_copy
 
 
 def backup(
     target: Annotated[Path, typer.Argument(help="Directory to create; it may exist if it is empty.")],
-    data: Annotated[Path, typer.Option(help="Data directory.")],
+    store: Annotated[StoreLocation, directory_option("Data directory.")],
 ) -> None:
     """Copy a data directory at one instant, also while a server owns it.
 
@@ -24,6 +26,7 @@ def backup(
     is then read: exits with 1 if a file is damaged, as it probably is in the original too.
     """
     with errors_as_exit_status():
+        data = require_directory(store, "backup", "let each server back up its tables")
         files = _back_up(data, target)
         total = sum(file.stat().st_size for file in files)
         typer.echo(f"{target}: {len(files):,} files, {total:,} bytes")

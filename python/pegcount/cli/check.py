@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pegcount.cli.exit_status import PROBLEM_STATUS, errors_as_exit_status
+from pegcount.cli.store_option import directory_option, require_directory
 from pegcount.config import Config
+from pegcount.store import StoreLocation
 from pegcount.store.check import CheckReport
 from pegcount.store.check import check as check_directory
 
@@ -25,13 +27,14 @@ _COUNTS = (
 
 
 def check(
-    data: Annotated[Path, typer.Option(help="Data directory that no process owns, such as a backup.")],
+    store: Annotated[StoreLocation, directory_option("Data directory that no process owns, like a backup.")],
 ) -> None:
     """Read every byte of a data directory and verify its checksums.
 
     Exits with 1 if anything is damaged or missing. Changes nothing.
     """
     with errors_as_exit_status():
+        data = require_directory(store, "check", "let each server check its tables")
         report = check_directory(data, Config())
     Console().print(_table(data, report))
     for path in report.leftovers:
@@ -41,7 +44,7 @@ def check(
     for number in report.incomplete_erasures:
         typer.echo(
             f"erasure {number} is not complete: files may have its numbers until a server is started, or"
-            " `pegcount erase --data DIR --list` is run"
+            " `pegcount erase --store DIR --list` is run"
         )
     for problem in report.problems:
         typer.echo(f"problem: {problem}")

@@ -99,6 +99,7 @@ _SENT: Final[Mapping[str, Callable[[Any, str], SentCredential]]] = {
     "token": lambda token, origin: SentCredential(token=checked_token(token), origin=origin),
     "token_file": lambda path, origin: SentCredential(token=token_of_file(path), origin=origin),
 }
+_STORE: Final = "store"
 _SERVER: Final = "server"
 _TIMEOUT: Final = "timeout"
 ABOUT_A_SERVER: Final = (_SERVER, _TIMEOUT, *_CREDENTIALS, *_TLS)
@@ -135,7 +136,7 @@ def calls_server(
 ) -> Callable[[_Command], _Command]:
     """Gives a command the options about a server in place of its parameter `server`, which gets a Connection.
 
-    That is None for a command with `--data` if no server is named: where a directory is given, or without
+    That is None for a command with `--store` if no server is named: where a store is given, or without
     a default address. Options about a server that would have no effect are then refused.
     """
 
@@ -166,7 +167,7 @@ def _parameters(
         if name != _SERVER:
             yield name, parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
             continue
-        shown_default = None if "data" in signature.parameters else default_address
+        shown_default = None if _STORE in signature.parameters else default_address
         yield _SERVER, _parameter(_SERVER, _ServerAddress, shown_default)
         if has_timeout:
             yield _TIMEOUT, _parameter(_TIMEOUT, _Timeout, DEFAULT_TIMEOUT_SECONDS)
@@ -179,13 +180,13 @@ def _parameter(name: str, annotation: Any, default: object = inspect.Parameter.e
 
 
 def _require_one_target(context: typer.Context, values: dict[str, Any]) -> None:
-    """Of a directory and a server, drops that of the environment where the other is on the command line."""
-    targets = [name for name in ("data", _SERVER) if values.get(name) is not None]
+    """Of a store and a server, drops that of the environment where the other is on the command line."""
+    targets = [name for name in (_STORE, _SERVER) if values.get(name) is not None]
     if len(targets) < 2:
         return
     on_command_line = typed(context, targets)
     if len(on_command_line) != 1:
-        raise ServerOptionError("give one of --data DIR and --server HOST:PORT")
+        raise ServerOptionError("give one of --store DIR|URL and --server HOST:PORT")
     values.update({name: None for name in targets if name not in on_command_line})
 
 
@@ -193,7 +194,7 @@ def _connection(
     context: typer.Context, values: Mapping[str, Any], default_address: str | None
 ) -> Connection | None:
     address: str | None = values[_SERVER]
-    if address is None and values.get("data") is None:
+    if address is None and values.get(_STORE) is None:
         address = default_address
     if address is None:
         _refuse(context, "which only a server uses: leave it out, or give --server", *ABOUT_A_SERVER)

@@ -12,7 +12,9 @@ from pegcount import core
 from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.local_admin import local_admin
+from pegcount.cli.store_option import LocalStore
 from pegcount.errors import PegcountError
+from pegcount.store import StoreLocation
 from pegcount.v1 import admin_pb2
 
 
@@ -22,7 +24,7 @@ class DeleteOptionError(PegcountError):
 
 @dataclass(frozen=True, slots=True)
 class _Admin:
-    """The methods of deletions, of a server or of a data directory."""
+    """The methods of deletions, of a server or of a store."""
 
     delete: Callable[[admin_pb2.DeleteRecordsRequest], admin_pb2.DeleteRecordsResponse]
     list: Callable[[admin_pb2.ListDeletionsRequest], admin_pb2.ListDeletionsResponse]
@@ -31,7 +33,7 @@ class _Admin:
 
 @calls_server(has_timeout=False)
 def delete(
-    data: Annotated[Path | None, typer.Option(help="Data directory that no server owns.")] = None,
+    store: LocalStore = None,
     server: Connection | None = None,
     source: Annotated[
         str | None, typer.Option(help='Source of the records; "" is the unnamed feed. Default: any.')
@@ -72,7 +74,7 @@ def delete(
         for name in (name for name, is_given in flags.items() if is_given):
             setattr(request, name, True)
         _require_one_purpose(request, lift, list_rules)
-        with _admin(data, server) as admin:
+        with _admin(store, server) as admin:
             if list_rules:
                 _show_rules(admin)
             elif lift is not None:
@@ -101,20 +103,20 @@ def _ids_of_file(path: Path | None) -> list[str]:
 def _require_one_purpose(request: admin_pb2.DeleteRecordsRequest, lift: int | None, list_rules: bool) -> None:
     purposes = [bool(request.ListFields()), lift is not None, list_rules]
     if sum(purposes) > 1:
-        raise DeleteOptionError("--lift and --list delete nothing, and go with --data or --server only")
+        raise DeleteOptionError("--lift and --list delete nothing, and go with --store or --server only")
     if not any(purposes):
         raise DeleteOptionError("say which records: --source, --from, --to, --id, --ids-file, or --all")
 
 
 @contextmanager
-def _admin(data: Path | None, server: Connection | None) -> Iterator[_Admin]:
+def _admin(store: StoreLocation | None, server: Connection | None) -> Iterator[_Admin]:
     if server is not None:
         with server.client() as client:
             stub: Any = client.admin
             yield _Admin(stub.DeleteRecords, stub.ListDeletions, stub.LiftDeletion)
-    if data is None:
+    if store is None:
         return
-    with local_admin(data) as service:
+    with local_admin(store) as service:
         no_limit = core.CancelToken(None)
         yield _Admin(
             lambda request: service.DeleteRecords(request, no_limit),

@@ -4,6 +4,7 @@ Environment variables give options, an option that takes one value is given once
 help, and a reader that ends early ends the command quietly.
 """
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +15,14 @@ import typer
 from pegcount.cli.connection import ABOUT_A_SERVER
 from pegcount.cli.exit_status import BROKEN_PIPE_STATUS, errors_as_exit_status
 from pegcount.cli.serve_options import reads_its_environment
+from pegcount.cli.store_option import OLDER_VARIABLE, STORE_NAMES, require_one_variable
 from pegcount.errors import PegcountError
 
 _PROGRAM = "pegcount"
 _PREFIX = "PEGCOUNT_"
-_WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion", "set_values"}
-_OF_DELETE = {"data", "time_zone", *ABOUT_A_SERVER}
+_WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion", "set_values", "seed"}
+"""Options that no variable gives. With a seed in the environment, each comparison would ask the same."""
+_OF_DELETE = {"store", "time_zone", *ABOUT_A_SERVER}
 """Options of `pegcount delete` that a variable may give: what it deletes must stand on its command line."""
 _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("--vendor", "--vendor-id"), "--term-clients-id"),
@@ -52,11 +55,25 @@ def run(app: typer.Typer) -> None:
 def add_environment_variables(command: Any) -> None:
     """Lets `PEGCOUNT_<OPTION>` give each option of a command and of those below it; the help says so."""
     for option in options(command):
-        option.envvar = variable_of(option)
+        option.envvar = variables_of(option)
         option.show_envvar = True
+        if OLDER_VARIABLE in option.envvar:
+            refuse_two_stores(option)
     for each in commands(command):
         if reads_its_environment(each):
             leave_to_command(each)
+
+
+def refuse_two_stores(option: Any) -> None:
+    """Lets an option refuse two variables that name different stores, unless the command line names one."""
+    value_from_envvar = option.value_from_envvar
+
+    def value_of_one(context: typer.Context) -> Any:
+        with errors_as_exit_status():
+            require_one_variable(os.environ)
+        return value_from_envvar(context)
+
+    option.value_from_envvar = value_of_one
 
 
 def leave_to_command(command: Any) -> None:
@@ -136,6 +153,12 @@ def options(command: Any) -> Iterator[Any]:
             yield parameter
     for inner in getattr(command, "commands", {}).values():
         yield from options(inner)
+
+
+def variables_of(option: Any) -> list[str]:
+    """Returns the names of the variables of an option, of which the first one that is set counts."""
+    older = [OLDER_VARIABLE] if set(STORE_NAMES) <= set(option.opts) else []
+    return [variable_of(option), *older]
 
 
 def variable_of(option: Any) -> str:

@@ -12,6 +12,7 @@ from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.counts import counted
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.privacy_methods import PrivacyMethods, privacy_methods
+from pegcount.cli.store_option import LocalStore
 from pegcount.errors import PegcountError
 from pegcount.v1 import admin_pb2
 
@@ -26,7 +27,7 @@ class EraseOptionError(PegcountError):
 
 @calls_server(has_timeout=False)
 def erase(
-    data: Annotated[Path | None, typer.Option(help="Data directory that no server owns.")] = None,
+    store: LocalStore = None,
     server: Connection | None = None,
     parties: Annotated[
         list[str] | None,
@@ -56,7 +57,7 @@ def erase(
             request.dry_run = True
         _require_one_purpose(request, yes, lift, list_erasures)
         _tell_of_names(request.parties)
-        with privacy_methods(data, server) as methods:
+        with privacy_methods(store, server) as methods:
             if list_erasures:
                 _show_erasures(methods)
             elif lift is not None:
@@ -108,7 +109,7 @@ def _require_one_purpose(
 ) -> None:
     purposes = [bool(request.ListFields()) or yes, lift is not None, list_erasures]
     if sum(purposes) > 1:
-        raise EraseOptionError("--lift and --list erase nothing, and go with --data or --server only")
+        raise EraseOptionError("--lift and --list erase nothing, and go with --store or --server only")
     if not request.parties and not any(purposes[1:]):
         raise EraseOptionError("say which numbers: --party-file FILE, or --party NUMBER")
 

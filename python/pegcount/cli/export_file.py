@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pegcount.cli.atomic_file import atomic_file
+from pegcount.cli.disk_full import disk_full_as_sentence
 from pegcount.config import Config
-from pegcount.errors import NoSpaceError
-from pegcount.export import CsvSink, ExportCounts, ParquetSink, Sink, atomic_file, export_records
-from pegcount.store.file_copy import free_bytes, is_disk_full
+from pegcount.export import CsvSink, ExportCounts, ParquetSink, Sink, export_records
 from pegcount.store.snapshot import open_snapshot
 
 _SINKS: Final[dict[str, Callable[[BinaryIO], Sink]]] = {"parquet": ParquetSink, "csv": CsvSink}
@@ -49,19 +49,5 @@ def _open(out: Path | None) -> Iterator[BinaryIO]:
         with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
             yield file
     else:
-        with _disk_full_as_sentence(out), atomic_file(out) as file:
+        with disk_full_as_sentence(out), atomic_file(out) as file:
             yield file
-
-
-@contextmanager
-def _disk_full_as_sentence(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        # Of what is free again, now that the file has been removed.
-        free = free_bytes(out.absolute().parent)
-        raise NoSpaceError(
-            f"the export to {out} needs more than the {free:,} bytes that are free: {error.strerror}"
-        ) from error

@@ -27,9 +27,13 @@ Files = Annotated[
         " globs; and - for standard input."
     ),
 ]
-FormatName = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")]
-Source = Annotated[str, typer.Option(help="Name of the switch or feed that wrote the records.")]
-Data = Annotated[Path | None, typer.Option(help="Data directory; created if it does not exist.")]
+ARCHIVE = "pegcount-archive"
+"""The format of a whole store, which is joined with another one."""
+FormatName = Annotated[str, typer.Option("--format", help=f"One of {', '.join([*FORMATS, ARCHIVE])}.")]
+Source = Annotated[
+    str | None,
+    typer.Option(help="Name of the switch or feed that wrote the records; needed but for pegcount-archive."),
+]
 TimeZone = Annotated[
     str | None, typer.Option(help="IANA zone of local times without a UTC offset; by default, UTC.")
 ]

@@ -15,14 +15,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from pegcount import core
 from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.import_archive import import_archive
 from pegcount.cli.import_dry_run import DryRun, print_dry_run
 from pegcount.cli.import_options import (
+    ARCHIVE,
     AcceptStored,
     Answered,
     Calls,
     Columns,
     Correct,
-    Data,
     DryRunFlag,
     Encoding,
     Files,
@@ -43,6 +44,7 @@ from pegcount.cli.import_summary import (
     print_summary,
 )
 from pegcount.cli.import_zone import check_zone, zone_sentences
+from pegcount.cli.store_option import TargetStore
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, StoreInUseError
 from pegcount.importers import (
@@ -62,7 +64,7 @@ from pegcount.importers import (
     prepared_files,
     require_used,
 )
-from pegcount.store import EmbeddedStore, SourceRules
+from pegcount.store import EmbeddedStore, SourceRules, Store, StoreLocation, opened
 from pegcount.store.outside import require_outside
 from pegcount.v1.records_pb2 import SessionRecord
 
@@ -71,8 +73,8 @@ from pegcount.v1.records_pb2 import SessionRecord
 def import_records(
     files: Files,
     format_name: FormatName,
-    source: Source,
-    data: Data = None,
+    source: Source = None,
+    store: TargetStore = None,
     server: Connection | None = None,
     time_zone: TimeZone = None,
     encoding: Encoding = None,
@@ -87,11 +89,12 @@ def import_records(
     dry_run: DryRunFlag = False,
     rejects: Rejects = None,
 ) -> None:
-    """Import call records from files into a data directory, or through a server into its directory.
+    """Import call records from files into a store: a data directory, a cluster, or that of a server.
 
     A file may be imported again, also after an interrupted import: each record counts once. An option that
-    a format does not use is refused. With --correct, rows replace what is stored of their calls. Exits
-    with 1 if any row was rejected, or if the rest of a compressed file is damaged.
+    a format does not use is refused. An archive is joined with the store: its records with all their
+    versions, and its settings. With --correct, rows replace what is stored of their calls. Exits with 1 if
+    any row was rejected, or if the rest of a compressed file is damaged.
     """
     given = {
         "--time-zone": time_zone,
@@ -104,9 +107,16 @@ def import_records(
         "--set": settings,
         "--accept-stored": accept_stored or None,
     }
+    of_rows = {"--source": source, "--rejects": rejects, "--correct": correct, "--dry-run": dry_run}
     with errors_as_exit_status():
+        if format_name == ARCHIVE:
+            options = [name for name, value in {**given, **of_rows}.items() if value]
+            import_archive(files, store, server, options)
+            return
+        if source is None:
+            raise ImportFileError(f"--format {format_name} needs --source, the switch or feed of the records")
         require_used(format_name, [name for name, value in given.items() if value is not None])
-        options = import_options(
+        row_options = import_options(
             source,
             time_zone,
             encoding,
@@ -118,14 +128,14 @@ def import_records(
             accept_stored,
             correct,
         )
-        _require_target(data, server, dry_run)
+        _require_target(store, server, dry_run)
         rejects = default_rejects(files) if rejects is None else rejects
-        if data is not None:
-            require_outside(data, rejects, "the rejected rows")
+        if store is not None and store.directory is not None:
+            require_outside(store.directory, rejects, "the rejected rows")
         dry = DryRun(Config()) if dry_run else None
-        run = _Run(format_name, options, time_zone is not None, report_calls, dry)
+        run = _Run(format_name, row_options, time_zone is not None, report_calls, dry)
         with RejectsFile(rejects, Config()) as rejects_file:
-            counts = run.import_all(_named_files(files, rejects), data, server, rejects_file)
+            counts = run.import_all(_named_files(files, rejects), store, server, rejects_file)
         print_rejected(rejects_file, sum(count.rows for count in counts), Config())
         if any(count.rejected or count.damage for count in counts):
             raise typer.Exit(REJECTED_STATUS)
@@ -145,7 +155,7 @@ class _Run:
     def import_all(
         self,
         arguments: Sequence[InputPaths],
-        data: Path | None,
+        store: StoreLocation | None,
         server: Connection | None,
         rejects: RejectsFile,
     ) -> list[ImportCounts]:
@@ -156,7 +166,7 @@ class _Run:
         start_s = time.monotonic()
         with prepared_files(paths, self.format_name, options) as prepared:
             zone_problems = check_zone(prepared, options.zone, self.is_zone_given)
-            with self._target(data, server, config, prepared) as submit:
+            with self._target(store, server, config, prepared) as submit:
                 counts = [
                     self._counts(file, submit, rejects, config, first_calls, is_only=len(paths) == 1)
                     for file, first_calls in zip(prepared, reported, strict=True)
@@ -212,11 +222,15 @@ class _Run:
         return take
 
     def _target(
-        self, data: Path | None, server: Connection | None, config: Config, files: Sequence[PreparedFile]
+        self,
+        store: StoreLocation | None,
+        server: Connection | None,
+        config: Config,
+        files: Sequence[PreparedFile],
     ) -> AbstractContextManager[Submit]:
         if self.dry_run is not None:
             return nullcontext(self.dry_run.submit)
-        return _target(data, server, config, self.options.source, files)
+        return _target(store, server, config, self.options.source, files)
 
 
 def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
@@ -228,38 +242,43 @@ def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
     return named
 
 
-def _require_target(data: Path | None, server: Connection | None, dry_run: bool) -> None:
+def _require_target(store: StoreLocation | None, server: Connection | None, dry_run: bool) -> None:
     """A dry run needs no target, and does not look at one that is given."""
-    if data is None and server is None and not dry_run:
-        raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
+    if store is None and server is None and not dry_run:
+        raise ImportFileError("import needs one of --store DIR|URL and --server HOST:PORT")
 
 
 @contextmanager
 def _target(
-    data: Path | None, server: Connection | None, config: Config, source: str, files: Sequence[PreparedFile]
+    location: StoreLocation | None,
+    server: Connection | None,
+    config: Config,
+    source: str,
+    files: Sequence[PreparedFile],
 ) -> Iterator[Submit]:
-    """Yields the function that submits batches to the data directory or the server."""
-    if data is not None:
+    """Yields the function that submits batches to the store or the server."""
+    if location is not None:
         rule = next((file.rule for file in files if file.rule is not None), None)
-        with closing(_opened(data, config)) as store:
-            yield _Directory(store, source, rule).submit
-            store.flush()
+        with closing(_opened(location, config)) as store:
+            yield _OpenStore(store, source, rule).submit
+            if isinstance(store, EmbeddedStore):
+                store.flush()
     if server is not None:
         with server.client(config) as client, client.batch_writer(config) as writer:
             yield writer.submit
 
 
-def _opened(data: Path, config: Config) -> EmbeddedStore:
+def _opened(location: StoreLocation, config: Config) -> Store:
     try:
-        return EmbeddedStore(data, config, create=True)
+        return opened(location, config, create=location.directory is not None)
     except StoreInUseError as error:
         raise ImportFileError(f"{error}; import through a server that owns it with --server") from error
 
 
-class _Directory:
-    """Submits batches to a data directory, by the rule that makes their calls if there is one."""
+class _OpenStore:
+    """Submits batches to a store, by the rule that makes their calls if there is one."""
 
-    def __init__(self, store: EmbeddedStore, source: str, rule: str | None) -> None:
+    def __init__(self, store: Store, source: str, rule: str | None) -> None:
         self._store = store
         self._source = source
         self._rule = rule
@@ -267,7 +286,7 @@ class _Directory:
         self._cancel_token = core.CancelToken(None)
 
     def submit(self, batch: bytes) -> Pending:
-        """Submits a batch; raises SourceRuleError, and as `EmbeddedStore.submit` does."""
+        """Submits a batch; raises SourceRuleError, and as `Store.submit` does."""
         if self._rule is None:
             return self._store.submit(batch, self._cancel_token)
         return self._rules.submit(batch, self._source, self._rule, self._cancel_token)

@@ -31,6 +31,8 @@ _REMEDIES = {
     " imported in a wrong way, such as in another time zone, --correct replaces them; else import each"
     " switch into a source of its own (--source)",
     "rounded_prices": "have a price with more than 9 decimals, which was rounded to 9, half to even",
+    "dropped_alert_times": "have an alert time before the setup or after the answer, which was left out: the"
+    " clock or the rounding of the switch, or a wrong time zone, is a usual cause",
 }
 _CLASSES = {1: "1 switch", 2: "2 party", 3: "3 far side"}
 

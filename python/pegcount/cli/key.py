@@ -1,4 +1,4 @@
-"""`pegcount key`: credentials, made on a data directory or through a server that owns it.
+"""`pegcount key`: credentials, made on a store or through a server that serves it.
 
 Only the key itself goes to standard output, so that a script can keep it; advice goes to standard error.
 """
@@ -6,7 +6,6 @@ Only the key itself goes to standard output, so that a script can keep it; advic
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
@@ -35,13 +34,20 @@ from pegcount.cli.key_options import (
     shares_source,
 )
 from pegcount.cli.local_admin import local_admin
+from pegcount.cli.store_option import LocalStore
 from pegcount.errors import PegcountError
+from pegcount.store import StoreLocation
 from pegcount.v1 import admin_pb2
 
 key_app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke the keys of callers.")
 
-Data = Annotated[Path | None, typer.Option(help="Data directory that no server owns.")]
 Id = Annotated[str, typer.Argument(help="Id of the credential, as `pegcount key list` shows it.")]
+
+
+_FIRST_OF_DIRECTORY = (
+    "from its next start on, the server of this directory asks every caller for a credential"
+)
+_FIRST_OF_CLUSTER = "within a second, all servers of this cluster ask every caller for a credential"
 
 
 class KeyNotShownError(PegcountError):
@@ -58,7 +64,7 @@ class ScopeName(StrEnum):
 
 
 class _Admin(Protocol):
-    """The methods of credentials, of a server or of a data directory."""
+    """The methods of credentials, of a server or of a store."""
 
     def CreateCredential(
         self, request: admin_pb2.CreateCredentialRequest, /
@@ -102,7 +108,7 @@ def create_key(
     calls_in_progress: CallsInProgress = None,
     write_streams: WriteStreams = None,
     work_ms_per_second: WorkMsPerSecond = None,
-    data: Data = None,
+    store: LocalStore = None,
     server: Connection | None = None,
     create: Annotated[
         bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
@@ -135,9 +141,9 @@ def create_key(
         )
         if not request.limits.ListFields():
             request.ClearField("limits")
-    with errors_as_exit_status(), options_in_errors(), _admin(data, server, create=create) as admin:
+    with errors_as_exit_status(), options_in_errors(), _admin(store, server, create=create) as admin:
         is_first = (
-            data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
+            store is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
         )
         made = admin.CreateCredential(request)
         _show(made.secret, made.id)
@@ -145,7 +151,7 @@ def create_key(
         _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
         _tell_bounds(request)
         if is_first:
-            _tell("from its next start on, the server of this directory asks every caller for a credential")
+            _tell(_FIRST_OF_CLUSTER if store and store.cluster is not None else _FIRST_OF_DIRECTORY)
 
 
 def _tell_bounds(request: admin_pb2.CreateCredentialRequest) -> None:
@@ -161,9 +167,9 @@ def _tell_bounds(request: admin_pb2.CreateCredentialRequest) -> None:
 
 @key_app.command("list")
 @calls_server()
-def list_keys(data: Data = None, server: Connection | None = None) -> None:
+def list_keys(store: LocalStore = None, server: Connection | None = None) -> None:
     """List the credentials, also those that have ended, with the beginnings of their keys."""
-    with errors_as_exit_status(), _admin(data, server) as admin:
+    with errors_as_exit_status(), _admin(store, server) as admin:
         credentials = admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
         for credential in credentials:
             typer.echo(described(credential))
@@ -181,12 +187,12 @@ def rotate_key(
             min=0, metavar="SECONDS", help="Seconds for which the present key stays valid. Default: a day."
         ),
     ] = None,
-    data: Data = None,
+    store: LocalStore = None,
     server: Connection | None = None,
 ) -> None:
     """Make a second key for a credential and print it, which is shown this once."""
     request = admin_pb2.RotateCredentialRequest(id=credential_id, overlap_seconds=overlap)
-    with errors_as_exit_status(), _admin(data, server) as admin:
+    with errors_as_exit_status(), _admin(store, server) as admin:
         rotated = admin.RotateCredential(request)
         _show(rotated.secret, credential_id)
         _tell(f"the key before it is accepted until {rotated.previous_expire_time}")
@@ -196,11 +202,11 @@ def rotate_key(
 @calls_server()
 def revoke_key(
     credential_id: Id,
-    data: Data = None,
+    store: LocalStore = None,
     server: Connection | None = None,
 ) -> None:
     """Revoke a credential at once, with all its keys and client certificates."""
-    with errors_as_exit_status(), _admin(data, server) as admin:
+    with errors_as_exit_status(), _admin(store, server) as admin:
         admin.RevokeCredential(admin_pb2.RevokeCredentialRequest(id=credential_id))
         typer.echo(f"credential {credential_id} is revoked")
 
@@ -246,12 +252,17 @@ def _tell(text: str) -> None:
 
 
 @contextmanager
-def _admin(data: Path | None, server: Connection | None, *, create: bool = False) -> Iterator[_Admin]:
-    if create and data is None:
-        raise KeyOptionError("--create makes a data directory: give it with --data DIR")
+def _admin(
+    store: StoreLocation | None, server: Connection | None, *, create: bool = False
+) -> Iterator[_Admin]:
+    if create and (store is None or store.directory is None):
+        raise KeyOptionError(
+            "--create makes a data directory: give it with --store DIR (`pegcount clickhouse init` makes the"
+            " tables of a cluster)"
+        )
     if server is not None:
         with server.client() as client:
             yield client.admin
-    if data is not None:
-        with local_admin(data, create=create) as admin:
+    if store is not None:
+        with local_admin(store, create=create) as admin:
             yield admin

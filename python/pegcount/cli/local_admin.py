@@ -1,10 +1,9 @@
-"""`AdminService` of a data directory that no server owns, whose audit log has what changes something."""
+"""`AdminService` of a store that this process opens, whose audit log has what changes something."""
 
 import os
 import pwd
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 from pegcount.auth import Credentials
@@ -12,13 +11,13 @@ from pegcount.config import Config
 from pegcount.server import now_us
 from pegcount.server.admin import AdminService
 from pegcount.server.audit import AuditLog, Author
-from pegcount.store import EmbeddedStore, SourceRules
+from pegcount.store import SourceRules, Store, StoreLocation, opened
 
 
 class LocalAdmin:
     """Has the methods of `AdminService`; each notes itself by its name, with the user of the process."""
 
-    def __init__(self, store: EmbeddedStore, service: AdminService, audit: AuditLog) -> None:
+    def __init__(self, store: Store, service: AdminService, audit: AuditLog) -> None:
         self.store = store
         self._service = service
         self._audit = audit
@@ -34,13 +33,14 @@ class LocalAdmin:
 
 
 @contextmanager
-def local_admin(data: Path, *, create: bool = False) -> Iterator[Any]:
-    """Opens a data directory and yields its `LocalAdmin`; raises what `EmbeddedStore` raises.
+def local_admin(location: StoreLocation, *, create: bool = False) -> Iterator[Any]:
+    """Opens a store and yields its `LocalAdmin`; raises StoreOpenError.
 
-    `create` makes the directory if it is missing or empty.
+    `create` makes a directory that is missing or empty. A directory must have no other owner; a
+    cluster may be in use by any number of servers.
     """
     config = Config()
-    with closing(EmbeddedStore(data, config, create=create)) as store:
+    with closing(opened(location, config, create=create)) as store:
         service = AdminService(config, store, SourceRules(store), Credentials(config, store, now_us))
         yield LocalAdmin(store, service, AuditLog(config, store, now_us))
 

@@ -2,7 +2,6 @@
 
 import sys
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.counts import counted
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.privacy_methods import PrivacyMethods, privacy_methods
+from pegcount.cli.store_option import LocalStore
 from pegcount.errors import PegcountError
 from pegcount.v1 import admin_pb2
 
@@ -21,7 +21,7 @@ class MaskingOptionError(PegcountError):
 
 @calls_server(has_timeout=False)
 def masking(
-    data: Annotated[Path | None, typer.Option(help="Data directory that no server owns.")] = None,
+    store: LocalStore = None,
     server: Connection | None = None,
     after_days: Annotated[
         int | None,
@@ -41,7 +41,7 @@ def masking(
     with errors_as_exit_status():
         wanted = admin_pb2.Masking(after_days=after_days, keep_digits=keep_digits)
         _require_one_purpose(wanted, off, dry_run or yes)
-        with privacy_methods(data, server) as methods:
+        with privacy_methods(store, server) as methods:
             if dry_run:
                 typer.echo(f"{_would_be_masked(wanted, methods)}; nothing is masked now")
             elif off:

@@ -1,9 +1,8 @@
-"""The methods of erasures and masking, of a server or of a data directory."""
+"""The methods of erasures and masking, of a server or of a store that this process opens."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,7 +11,7 @@ from pegcount import core
 from pegcount.cli.connection import Connection
 from pegcount.cli.local_admin import local_admin
 from pegcount.errors import PegcountError
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, Store, StoreLocation
 from pegcount.v1 import admin_pb2
 
 
@@ -30,9 +29,9 @@ class PrivacyMethods:
     store_info: Callable[[admin_pb2.GetStoreInfoRequest], admin_pb2.GetStoreInfoResponse]
 
 
-def _complete_erasures(store: EmbeddedStore) -> None:
+def _complete_erasures(store: Store) -> None:
     """Goes on with erasures that were cut short, as a server would; nothing else does for a directory."""
-    if all(erasure.is_complete for erasure in store.erasures()):
+    if not isinstance(store, EmbeddedStore) or all(erasure.is_complete for erasure in store.erasures()):
         return
     try:
         store.maintain()
@@ -41,8 +40,8 @@ def _complete_erasures(store: EmbeddedStore) -> None:
 
 
 @contextmanager
-def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[PrivacyMethods]:
-    """Yields the methods; raises CallError or StoreOpenError if the server or the directory has none."""
+def privacy_methods(store: StoreLocation | None, server: Connection | None) -> Iterator[PrivacyMethods]:
+    """Yields the methods; raises CallError or StoreOpenError if the server or the store has none."""
     if server is not None:
         with server.client() as client:
             stub: Any = client.admin
@@ -55,15 +54,16 @@ def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[Pr
                 stub.DeleteRecords,
                 stub.GetStoreInfo,
             )
-    if data is None:
+    if store is None:
         return
-    with local_admin(data) as admin:
+    with local_admin(store) as admin:
         _complete_erasures(admin.store)
 
         def set_and_mask(request: admin_pb2.SetMaskingRequest) -> admin_pb2.SetMaskingResponse:
             answer: admin_pb2.SetMaskingResponse = admin.SetMasking(request)
-            # A server does so in the background; this process is about to end.
-            admin.store.maintain()
+            # A server does so in the background; this process, which owns the directory, is about to end.
+            if isinstance(admin.store, EmbeddedStore):
+                admin.store.maintain()
             return answer
 
         yield PrivacyMethods(

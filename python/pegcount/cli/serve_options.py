@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 
 from pegcount.settings import SETTINGS, Kind, Setting, Sources
-from pegcount.settings.setting import ACTIVE_TTL
+from pegcount.settings.setting import ACTIVE_TTL, DATA, STORE_KEY
 
 _Command: TypeAlias = Callable[..., None]
 
@@ -39,7 +39,12 @@ _SetOption = Annotated[
 ]
 
 _HELP: Final[Mapping[str, tuple[str, str, str | None]]] = {
-    "data": ("DIR", "Data directory.", None),
+    "store": (
+        "DIR|URL",
+        "Data directory, or clickhouse://USER@HOST,HOST/DATABASE; given for both, in this order, all that is"
+        " written goes to both.",
+        None,
+    ),
     "create": ("", "Make the data directory if it is missing or empty.", None),
     "accept_loss_of": (
         "FILE",
@@ -60,7 +65,7 @@ _HELP: Final[Mapping[str, tuple[str, str, str | None]]] = {
         "Listen without TLS or credentials where other hosts reach the server.",
         _ADDRESSES,
     ),
-    "no_auth": ("", "Let everybody in, although the directory has credentials.", _CALLERS),
+    "no_auth": ("", "Let everybody in, although the store has credentials.", _CALLERS),
     "token_config": (
         "FILE",
         "Accept JSON web tokens of the issuers that this TOML file names.",
@@ -136,9 +141,11 @@ def _options() -> dict[str, Any]:
 
 def _option(setting: Setting) -> Any:
     metavar, text, panel = _HELP[setting.parameter]
-    kinds: dict[Kind, Any] = {Kind.FLAG: bool, Kind.TEXTS: list[str] | None}
+    texts = list[str] | None
+    kinds: dict[Kind, Any] = {Kind.FLAG: bool, Kind.TEXTS: texts, Kind.STORES: texts}
     info = typer.Option(
         setting.flag,
+        *((DATA.flag,) if setting.key == STORE_KEY else ()),
         metavar=metavar or None,
         help=text,
         rich_help_panel=panel,

@@ -104,7 +104,7 @@ class FirstCredentialIsLocalError(PegcountError):
     def __init__(self) -> None:
         super().__init__(
             "this server runs without authentication, so that anybody could ask this: stop it, and run"
-            " `pegcount key create --data DIR --name NAME --scope root` on its data directory"
+            " `pegcount key create --store DIR|URL --name NAME --scope root` on its store"
         )
 
 

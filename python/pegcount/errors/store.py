@@ -38,6 +38,36 @@ class StoreUnavailableError(PegcountError):
         self.retry_seconds = retry_seconds
 
 
+class MoveInProgressError(PegcountError):
+    """What is asked for could end differently in the two stores of a dual write; the text says what to do."""
+
+    reason = "MOVE_IN_PROGRESS"
+
+
+class WriteFateUnknownError(StoreUnavailableError):
+    """A server of the store was lost while it wrote: what was sent is stored as a whole or not at all.
+
+    Its writer asks the store which of the two it is, or sends it again if that is harmless.
+    """
+
+
+class ShardFaultError(PegcountError):
+    """A server of the store refused a statement for a cause that sending it again does not end.
+
+    It does not take the password, for example, sets a limit that is too low, or is too old. `code` is the
+    number of the error of ClickHouse, 0 if it gave none, and `name` the name of that error.
+    """
+
+    def __init__(self, message: str, code: int, name: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.name = name
+
+
+class StoreAddressError(PegcountError):
+    """The address of a store is wrong; the text names all that is."""
+
+
 class DeletionLimitError(InvalidRequestError):
     """With one more deletion, the rules would be more, or have more session ids, than a store keeps."""
 
@@ -108,3 +138,7 @@ class NoSpaceError(PegcountError):
 
 class ImportFileError(PegcountError):
     """A file cannot be imported at all, for example because its header cannot be read."""
+
+
+class ArchiveError(ImportFileError):
+    """A file is not an archive, is damaged or cut off, or its settings contradict those of the store."""

@@ -4,10 +4,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from google.protobuf.descriptor import FieldDescriptor
 
-from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
+from pegcount.v1.records_pb2 import SessionRecord
 
-PRICE = "customer_price"
-"""The only column that is an amount of money."""
+PRICES = ("customer_price", "vendor_price")
+"""The columns that are amounts of money."""
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 # The core stores amounts as int64 in units of 10^-9: 19 digits, nine of them decimals.
@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def _type(name: str, kind: int) -> pa.DataType:
-    return _AMOUNT if name == PRICE else _TYPES[kind]
+    return _AMOUNT if name in PRICES else _TYPES[kind]
 
 
 def _short_names(names: list[str]) -> pa.Array:
@@ -33,7 +33,11 @@ def _short_names(names: list[str]) -> pa.Array:
     return pa.array([name.removeprefix(prefix) for name in names])
 
 
-_ENUMS = {"kind": _short_names(SessionKind.keys()), "event": _short_names(SessionEvent.keys())}
+_ENUMS = {
+    field.name: _short_names([value.name for value in field.enum_type.values])
+    for field in SessionRecord.DESCRIPTOR.fields
+    if field.enum_type is not None
+}
 
 SCHEMA = pa.schema(
     [pa.field(field.name, _type(field.name, field.type)) for field in SessionRecord.DESCRIPTOR.fields]

@@ -6,14 +6,14 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as arrow_csv  # type: ignore[import-untyped]
 
-from pegcount.export.columns import PRICE, SCHEMA
+from pegcount.export.columns import PRICES, SCHEMA
 
 # An import sets `received_time` anew.
 _FIELDS = [field for field in SCHEMA if field.name != "received_time"]
 _SCHEMA = pa.schema(
     [
         pa.field(
-            field.name, pa.utf8() if field.name == PRICE or pa.types.is_timestamp(field.type) else field.type
+            field.name, pa.utf8() if field.name in PRICES or pa.types.is_timestamp(field.type) else field.type
         )
         for field in _FIELDS
     ]
@@ -51,7 +51,7 @@ def _is_writable(records: pa.RecordBatch) -> pa.Array:
 
 
 def _text(field: pa.Field, column: pa.Array) -> pa.Array:
-    if field.name == PRICE:
+    if field.name in PRICES:
         return _amount_texts(column)
     if pa.types.is_timestamp(field.type):
         return _instant_texts(column)

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from pegcount.importers.call_record import new_call, set_account, set_instant, set_parties, set_text
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
+from pegcount.importers.freeswitch_release import release_party, sip_status
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import SkipReason, UnreadableRowError
 from pegcount.importers.q850 import hangup_cause
@@ -113,6 +114,12 @@ def _call(leg: Leg, options: ImportOptions) -> SessionRecord:
     cause = leg.cause
     if cause is not None:
         record.disconnect_cause = cause
+    status = sip_status(leg.variable, is_answered=record.HasField("answer_time"))
+    if status is not None:
+        record.sip_status = status
+    party = release_party(leg.variable)
+    if party is not None:
+        record.release_party = party
     return record
 
 
@@ -128,6 +135,12 @@ def _set_times(record: SessionRecord, leg: Leg, options: ImportOptions) -> None:
     answer_us = leg.instants_us("answer", "answered_time")
     if answer_us:
         set_instant(record.answer_time, min(answer_us))
+    # Ringing and early media: whichever the caller got first.
+    alert_us = leg.instants_us("progress", "progress_time") + leg.instants_us(
+        "progress_media", "progress_media_time"
+    )
+    if alert_us:
+        set_instant(record.alert_time, min(alert_us))
 
 
 def _logged_call(leg: Leg) -> LoggedCall:

@@ -47,7 +47,7 @@ Progress = Callable[[int, int], None]
 
 
 _OUTCOMES = ("accepted", "replaced", "duplicates", "rejected", "skipped")
-_OF_OUTCOMES = ("outranked", "suspected_reuse")
+_OF_OUTCOMES = ("outranked", "suspected_reuse", "dropped_alert_times")
 """Counts of records that one of the outcomes counts, too."""
 _OF_ROWS = ("rounded_prices",)
 """Counts of rows before they are written; one of the outcomes counts them, too."""
@@ -69,6 +69,9 @@ class ImportCounts:
     """Of the duplicates, those that say something else than what stands, but rank lower."""
     suspected_reuse: int = 0
     """Of the replaced and the duplicates, those that look like another call under the same id."""
+    dropped_alert_times: int = 0
+    """Of all but the rejected, those with an alert time before the setup or after the answer, which the store
+    dropped."""
     rounded_prices: int = 0
     """Of all records that were read, those with a price that was rounded."""
     skipped_legs: Mapping[SkipReason, int] = field(default_factory=dict)

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import TEXT_READERS, TextReader, set_instant
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.rounded_numbers import read_number
 from pegcount.importers.timestamps import read_rfc_3339
-from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
+from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import Zone
 
 FIELD_NAMES = tuple(field.name for field in SessionRecord.DESCRIPTOR.fields)
@@ -20,7 +21,10 @@ OVERRIDABLE_NAMES = tuple(
     name
     for name in FIELD_NAMES
     if name
-    not in {"source", "session_id", "event", "setup_time", "answer_time", "end_time", "part", "part_class"}
+    not in {
+        *("source", "session_id", "event", "part", "part_class"),
+        *("setup_time", "alert_time", "answer_time", "end_time"),
+    }
 )
 """Fields that `--set` can set for a whole file."""
 
@@ -34,7 +38,6 @@ _INTEGER_RANGES = {
     FieldDescriptor.TYPE_INT64: (-(2**63) + 1, 2**63 - 1),
     FieldDescriptor.TYPE_FIXED64: (0, 2**64 - 1),
 }
-_ENUMS = {"kind": SessionKind.items(), "event": SessionEvent.items()}
 _BOOLEANS = dict.fromkeys(("true", "t", "1", "yes", "y"), True)
 _BOOLEANS |= dict.fromkeys(("false", "f", "0", "no", "n"), False)
 
@@ -44,10 +47,7 @@ def record_setters(zone: Zone, text_readers: Mapping[str, TextReader] = TEXT_REA
 
     Text fields without a reader take every text.
     """
-    return {
-        field.name: _setter(field.name, field.type, zone, text_readers)
-        for field in SessionRecord.DESCRIPTOR.fields
-    }
+    return {field.name: _setter(field, zone, text_readers) for field in SessionRecord.DESCRIPTOR.fields}
 
 
 def read_overrides(overrides: Mapping[str, str], zone: Zone) -> SessionRecord:
@@ -78,28 +78,30 @@ def _problems_of_setting(record: SessionRecord, setter: Setter, text: str) -> li
     return []
 
 
-def _setter(name: str, kind: int, zone: Zone, text_readers: Mapping[str, TextReader]) -> Setter:
-    if kind == FieldDescriptor.TYPE_MESSAGE:
+def _setter(field: Any, zone: Zone, text_readers: Mapping[str, TextReader]) -> Setter:
+    name = field.name
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
         return lambda record, text: set_instant(getattr(record, name), read_rfc_3339(name, text, zone))
-    read = text_readers.get(name, str) if kind == FieldDescriptor.TYPE_STRING else _reader(name, kind)
+    read = text_readers.get(name, str) if field.type == FieldDescriptor.TYPE_STRING else _reader(field)
     return lambda record, text: setattr(record, name, read(text))
 
 
-def _reader(name: str, kind: int) -> Callable[[str], object]:
-    if kind == FieldDescriptor.TYPE_ENUM:
-        values = _values_by_name(name)
+def _reader(field: Any) -> Callable[[str], object]:
+    name = field.name
+    if field.enum_type is not None:
+        values = _values_by_name(field.enum_type)
         return lambda text: _read_choice(name, text.upper(), values)
-    if kind == FieldDescriptor.TYPE_BOOL:
+    if field.type == FieldDescriptor.TYPE_BOOL:
         return lambda text: _read_choice(name, text.lower(), _BOOLEANS)
-    low, high = _INTEGER_RANGES[kind]
+    low, high = _INTEGER_RANGES[field.type]
     return lambda text: _read_integer(name, text, low, high)
 
 
-def _values_by_name(name: str) -> dict[str, int]:
+def _values_by_name(enum: EnumDescriptor) -> dict[str, int]:
     """Returns the numbers of an enum by short and by full name: ASR and SESSION_KIND_ASR."""
-    full = {value_name: number for value_name, number in _ENUMS[name] if number}
-    prefix = f"SESSION_{name.upper()}_"
-    return {value_name.removeprefix(prefix): number for value_name, number in full.items()} | full
+    full = {value.name: value.number for value in enum.values if value.number}
+    prefix = enum.values[0].name.removesuffix("UNSPECIFIED")
+    return {name.removeprefix(prefix): number for name, number in full.items()} | full
 
 
 def _read_choice(name: str, text: str, values: Mapping[str, object]) -> object:

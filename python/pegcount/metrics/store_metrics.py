@@ -14,25 +14,28 @@ from pegcount.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class StoreReading:
-    """What a store says of itself at one moment."""
+class StoreCount:
+    """What a store has counted, and whether it takes batches; it asks no other host for that."""
 
-    info: StoreInfo
     counters: StoreCounters
     has_write_fault: bool
 
     @classmethod
-    def of(cls, store: Store) -> "StoreReading":
+    def of(cls, store: Store) -> "StoreCount":
         """Reads a store."""
-        return cls(store.info(), store.counters(), store.write_fault is not None)
+        return cls(store.counters(), store.write_fault is not None)
 
 
-def store_metrics(reading: StoreReading) -> Iterator[Metric]:
-    """Yields the metrics of a reading."""
+def content_metrics(info: StoreInfo) -> Iterator[Metric]:
+    """Yields the metrics of what a store contains, for which a cluster asks all its shards."""
+    yield from gauges(_INFO_GAUGES, info)
+
+
+def count_metrics(reading: StoreCount) -> Iterator[Metric]:
+    """Yields the metrics of what a store has counted."""
     counted = reading.counters
     yield from counters(_COUNTERS, counted)
     yield from gauges(_GAUGES, counted)
-    yield from gauges(_INFO_GAUGES, reading.info)
     yield GaugeMetricFamily(
         "pegcount_write_fault",
         "1 while batches cannot be made durable, else 0.",
@@ -57,6 +60,11 @@ def _source_metrics(sources: Mapping[str, SourceCounters]) -> Iterator[Metric]:
     rejected = CounterMetricFamily(
         "pegcount_records_rejected", "Rejected records, by reason.", labels=("source", "reason")
     )
+    dropped_alerts = CounterMetricFamily(
+        "pegcount_alert_times_dropped",
+        "Alert times of records that were dropped, as they were before the setup or after the answer.",
+        labels=("source",),
+    )
     last_write = GaugeMetricFamily(
         "pegcount_source_last_write_timestamp_seconds",
         "When a record of a source was last accepted or replaced, seconds since 1970 UTC.",
@@ -76,11 +84,12 @@ def _source_metrics(sources: Mapping[str, SourceCounters]) -> Iterator[Metric]:
         written.add_metric((source, "rejected"), sum(counted.rejected.values()))
         for reason, count in counted.rejected.items():
             rejected.add_metric((source, reason), count)
+        dropped_alerts.add_metric((source,), counted.dropped_alert_times)
         for times, time_us in ((last_write, counted.last_write_us), (last_setup, counted.last_setup_us)):
             seconds = seconds_of(time_us)
             if seconds is not None:
                 times.add_metric((source,), seconds)
-    yield from (written, rejected, last_write, last_setup)
+    yield from (written, rejected, dropped_alerts, last_write, last_setup)
 
 
 _COUNTERS: tuple[Figure[StoreCounters], ...] = (
@@ -117,6 +126,11 @@ _COUNTERS: tuple[Figure[StoreCounters], ...] = (
         lambda counted: counted.failed_compactions,
     ),
     Figure("pegcount_dropped_days", "Days that retention has dropped.", lambda counted: counted.dropped_days),
+    Figure(
+        "pegcount_follower_failed_batches",
+        "Batches that the follower of a dual write did not take.",
+        lambda counted: counted.follower_failed_batches,
+    ),
 )
 
 _GAUGES: tuple[Figure[StoreCounters], ...] = (
@@ -180,6 +194,11 @@ _GAUGES: tuple[Figure[StoreCounters], ...] = (
         "pegcount_disk_free_bytes",
         "Bytes that the store may still write on the disk of its data directory.",
         lambda counted: counted.disk_free_bytes,
+    ),
+    Figure(
+        "pegcount_follower_waiting_bytes",
+        "Bytes of batches that one of the two stores of a dual write does not have on disk yet.",
+        lambda counted: counted.follower_waiting_bytes,
     ),
 )
 

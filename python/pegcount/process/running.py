@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
-from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from pegcount import logs
 from pegcount.auth import Credentials
@@ -29,7 +29,7 @@ from pegcount.server import (
     require_safe,
 )
 from pegcount.settings import ServeSettings, require_consistent
-from pegcount.store import EmbeddedStore, Store
+from pegcount.store import Store, StoreLocation, opened, opened_both
 
 _LOOK_SECONDS = 0.5
 _SLOW_OPENING_SECONDS = 1.0
@@ -52,7 +52,7 @@ def serve(
     The addresses answer before that, while the store opens: health checks, and everything else with
     SERVER_STARTING. A server that is told to stop answers for `stop_delay_seconds` more, or until `stop` is
     set a second time. It reads its settings again when `reload` is asked for; None: never. Its log
-    begins with `warnings`. Raises PegcountError if a setting cannot be used, the data directory cannot be
+    begins with `warnings`. Raises PegcountError if a setting cannot be used, the store cannot be
     opened, or the server fails; and StoppedWhileOpeningError if `stop` is set before the store is open: the
     process then has to end at once.
     """
@@ -186,13 +186,17 @@ def _require_safe_addresses(settings: ServeSettings, options: ListenOptions, *, 
 def _open_store(
     settings: ServeSettings, live: LiveConfig, stop: threading.Event, metrics: ServerMetrics | None
 ) -> Iterator[Store]:
+    location = StoreLocation.parse(settings.store)
+    follower = None if settings.follower is None else StoreLocation.parse(settings.follower)
+    of_directory: Any = {"create": settings.create, "accepted_losses": settings.accepted_losses}
+
     def open_store() -> Store:
-        return EmbeddedStore(
-            settings.data, live, create=settings.create, accepted_losses=settings.accepted_losses
-        )
+        if follower is None:
+            return opened(location, live, **of_directory)
+        return opened_both(location, follower, live, **of_directory)
 
     try:
-        with _slow_opening_logged(settings.data):
+        with _slow_opening_logged(location):
             store = opened_unless_stopped(open_store, stop)
     except StoppedWhileOpeningError:
         notify_service_manager("STOPPING=1")
@@ -210,10 +214,10 @@ def _open_store(
 
 
 @contextmanager
-def _slow_opening_logged(directory: Path) -> Iterator[None]:
+def _slow_opening_logged(location: StoreLocation) -> Iterator[None]:
     """Logs that a store still opens if that takes longer than a second."""
     text = "still opens %s; until it is open, health is NOT_SERVING, and calls are told to come again"
-    timer = threading.Timer(_SLOW_OPENING_SECONDS, _LOG.info, (text, directory))
+    timer = threading.Timer(_SLOW_OPENING_SECONDS, _LOG.info, (text, location))
     timer.daemon = True
     timer.start()
     try:

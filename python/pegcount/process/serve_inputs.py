@@ -6,6 +6,7 @@ from pegcount.auth import Tokens, read_token_config
 from pegcount.errors import PegcountError
 from pegcount.server import TlsFiles, require_usable
 from pegcount.settings import Loaded, ServeSettings, TlsPaths, settings_of
+from pegcount.store import StoreLocation
 
 
 def tls_files(paths: TlsPaths) -> TlsFiles | None:
@@ -23,8 +24,13 @@ def tokens(settings: ServeSettings) -> Tokens | None:
 
 
 def unusable_inputs(loaded: Loaded) -> Iterator[str]:
-    """Yields why a server with these settings, which may lack the directory, would not start."""
-    settings = settings_of({**loaded.values, "data": loaded.values["data"] or "."})
+    """Yields why a server with these settings, which may lack the store, would not start."""
+    settings = settings_of({**loaded.values, "store": loaded.values["store"] or "."})
+    try:
+        for store in (settings.store, settings.follower):
+            StoreLocation.parse(store or ".")
+    except PegcountError as error:
+        yield str(error)
     try:
         if (files := tls_files(settings.tls)) is not None:
             require_usable(files)

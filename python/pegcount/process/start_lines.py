@@ -18,7 +18,8 @@ def log_start(settings: ServeSettings, addresses: Sequence[str], opening_seconds
     fields = {
         "version": VERSION,
         "python_version": platform.python_version(),
-        "data": settings.data,
+        "store": str(settings.store),
+        "follower": settings.follower,
         "addresses": ", ".join(addresses),
         "tls": settings.tls.certificate is not None,
         "opening_ms": opening_ms,
@@ -26,7 +27,7 @@ def log_start(settings: ServeSettings, addresses: Sequence[str], opening_seconds
     tls = "with TLS" if settings.tls.certificate is not None else "in plain text"
     _LOG.info(
         "pegcount %s serves %s at %s %s; the store took %d ms to open",
-        *(VERSION, settings.data, " and ".join(addresses), tls, opening_ms),
+        *(VERSION, settings.store, " and ".join(addresses), tls, opening_ms),
         extra={"fields": fields},
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pegcount.settings.origin import BY_DEFAULT, Origin, Problem, Source
-from pegcount.settings.setting import CONFIG, SETTINGS, TUNING, Value
+from pegcount.settings.setting import CONFIG, SETTINGS, STORE_KEY, TUNING, Value, is_url
 
 _ORDERED: Final = (
     *(
@@ -53,6 +53,13 @@ _OF_CLIENTS: Final = frozenset(
 """Fields that only commands other than `serve` read."""
 
 
+_OF_DIRECTORIES: Final[Mapping[str, str]] = {
+    "create": "make the tables of a cluster by `pegcount clickhouse init`",
+    "accept_loss_of": "leave it out",
+}
+"""Settings that only a data directory has, and what to do where the store is a cluster."""
+
+
 class _Judged:
     """Values of settings, and how their readers know each one."""
 
@@ -97,6 +104,7 @@ def contradictions(values: Mapping[str, Value], origins: Mapping[str, Origin]) -
     judged = _Judged(values, origins)
     yield from _of_tls(judged)
     yield from _of_addresses(judged)
+    yield from _of_store(judged)
     if judged.has("no_auth") and judged.has("token_config"):
         no_auth, tokens = judged.name("no_auth"), judged.name("token_config")
         text = f"{no_auth} lets everybody in, whatever {tokens} says: leave one out"
@@ -137,6 +145,18 @@ def _of_tls(judged: _Judged) -> Iterator[Problem]:
             " which says whose certificates to accept"
         )
         yield judged.problem(required, text, authorities)
+
+
+def _of_store(judged: _Judged) -> Iterator[Problem]:
+    store = judged.value(STORE_KEY)
+    if not isinstance(store, str) or not is_url(store):
+        return
+    for key, advice in _OF_DIRECTORIES.items():
+        if judged.has(key):
+            text = (
+                f"{judged.name(key)} is for a data directory, and {judged.name(STORE_KEY)} is a URL: {advice}"
+            )
+            yield judged.problem(key, text, STORE_KEY)
 
 
 def _of_addresses(judged: _Judged) -> Iterator[Problem]:

@@ -13,8 +13,10 @@ from pegcount.settings.setting import (
     ACTIVE_TTL,
     ACTIVE_TTL_KEY,
     CONFIG,
+    DATA,
     SET,
     SETTINGS,
+    STORE_KEY,
     TABLES,
     TUNING,
     field_prefix,
@@ -22,6 +24,7 @@ from pegcount.settings.setting import (
 from pegcount.settings.toml_lines import Keys, lines_of_keys
 from pegcount.suggestion import did_you_mean, suggestion
 
+_BOTH = "{} and {} are two names of one setting: give the second one only"
 _OPTION_OF_KEY = {setting.parameter: key for key, setting in SETTINGS.items() if setting.parameter}
 """Keys by what people may write in their place: the options."""
 
@@ -54,9 +57,13 @@ def of_file(path: Path) -> Iterator[Found]:
     except (ValueError, RecursionError) as error:
         yield Problem(str(path), f"not TOML: {error}")
         return
+    if DATA.key in document and STORE_KEY in document:
+        yield Problem(f"{path}:{lines.get((DATA.key,), 1)}", _BOTH.format(DATA.key, STORE_KEY), (STORE_KEY,))
     for keys, value in _leaves(document):
         place = f"{path}:{lines.get(keys, 1)}"
         key = ".".join(keys)
+        if key == DATA.key:
+            key = STORE_KEY
         if key in SETTINGS:
             yield Given(key, value, Origin(Source.FILE, place), False, path.parent)
         elif key in TABLES:
@@ -69,8 +76,14 @@ def of_environment(variables: Mapping[str, str]) -> Iterator[Found]:
     """Yields what environment variables say; an empty one says nothing."""
     of_setting = {setting.variable: key for key, setting in SETTINGS.items()}
     of_setting[ACTIVE_TTL.variable] = ACTIVE_TTL_KEY
+    of_setting[DATA.variable] = STORE_KEY
+    named = {variables.get(name) for name in (DATA.variable, SETTINGS[STORE_KEY].variable)} - {None, ""}
+    if len(named) > 1:
+        both = _BOTH.format(DATA.variable, SETTINGS[STORE_KEY].variable)
+        yield Problem(DATA.variable, both, (STORE_KEY,))
     # That of the field itself comes later, and counts.
-    for variable in sorted(of_setting, key=lambda name: name != ACTIVE_TTL.variable):
+    older = (ACTIVE_TTL.variable, DATA.variable)
+    for variable in sorted(of_setting, key=lambda name: name not in older):
         if variables.get(variable):
             origin = Origin(Source.ENVIRONMENT, variable)
             yield Given(of_setting[variable], variables[variable], origin, True)

@@ -11,7 +11,16 @@ from pegcount.settings.given import Found, Given, of_environment, of_file, of_fl
 from pegcount.settings.named_files import unusable_files
 from pegcount.settings.origin import BY_DEFAULT, Origin, Problem, SettingsError
 from pegcount.settings.serve_settings import LogFormat, LogSettings, ServeSettings, TlsPaths
-from pegcount.settings.setting import CONFIG, FILE_VARIABLE, SETTINGS, TUNING, Value, default_values
+from pegcount.settings.setting import (
+    CONFIG,
+    FILE_VARIABLE,
+    SETTINGS,
+    STORE_KEY,
+    TUNING,
+    Value,
+    default_values,
+    is_url,
+)
 from pegcount.settings.unknown_variables import unknown_variables
 from pegcount.settings.values import WrongValueError, checked
 
@@ -46,9 +55,12 @@ class Loaded:
     """Environment variables that nothing reads, although a setting seems to be meant."""
 
     def settings(self) -> ServeSettings:
-        """Returns the settings of a server; raises SettingsError without a data directory."""
-        if self.values["data"] is None:
-            text = "the data directory is missing: give --data, PEGCOUNT_DATA, or data in the file"
+        """Returns the settings of a server; raises SettingsError without a store."""
+        if self.values[STORE_KEY] is None:
+            text = (
+                "the data directory, or the URL of a cluster, is missing: give --store, PEGCOUNT_STORE, or"
+                " store in the file"
+            )
             raise SettingsError([Problem("", text)])
         return settings_of(self.values)
 
@@ -111,8 +123,11 @@ def require_consistent(settings: ServeSettings) -> None:
 
 def settings_of(values: Mapping[str, Any]) -> ServeSettings:
     """Returns settings by the values of all keys."""
+    stores = values["store"]
+    primary, follower = stores if isinstance(stores, tuple) else (stores, None)
     return ServeSettings(
-        data=Path(values["data"]),
+        store=primary if is_url(primary) else Path(primary),
+        follower=follower,
         listen=values["listen"],
         admin_listen=values["admin_listen"],
         metrics_listen=values["metrics_listen"],
@@ -144,9 +159,9 @@ def settings_of(values: Mapping[str, Any]) -> ServeSettings:
 
 def values_of(settings: ServeSettings) -> dict[str, Value]:
     """Returns the values of all keys of settings; the inverse of `settings_of`."""
-    tls, log, config = settings.tls, settings.log, settings.config
+    tls, log, config, store = settings.tls, settings.log, settings.config, settings.store
     return {
-        "data": str(settings.data),
+        "store": str(store) if settings.follower is None else (str(store), settings.follower),
         "create": settings.create,
         "accept_loss_of": settings.accepted_losses,
         "listen": settings.listen,

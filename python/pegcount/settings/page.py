@@ -68,7 +68,7 @@ _FIELD_OF_KEY: Final[Mapping[str, str]] = {"accept_loss_of": "accepted_losses"}
 _MEANINGS: Final[Mapping[str, str]] = {
     "no_admin": "Offers no AdminService.",
     "no_reflection": "Offers no reflection.",
-    "no_auth": "Lets everybody in, although the directory has credentials.",
+    "no_auth": "Lets everybody in, although the store has credentials.",
 }
 """Meanings of flags that say the opposite of their field."""
 _KINDS: Final[Mapping[Kind, str]] = {
@@ -76,6 +76,7 @@ _KINDS: Final[Mapping[Kind, str]] = {
     Kind.ADDRESS: "address",
     Kind.ADDRESS_OR_NONE: "address, or none",
     Kind.PATH: "path",
+    Kind.STORES: "path or URL, or both",
     Kind.TEXTS: "list of texts",
     Kind.CHOICE: "text",
     Kind.FLAG: "true or false",

@@ -54,8 +54,9 @@ class TlsPaths:
 class ServeSettings:
     """Settings of one server."""
 
-    data: Path
-    """Data directory."""
+    store: Path | str
+    """Data directory, or the URL of a ClickHouse cluster; a list of both: what is written to the directory
+    goes to the cluster as well. `data` is its older name."""
     listen: str = DEFAULT_ADDRESS
     """`HOST:PORT` or `unix:PATH`."""
     admin_listen: str | None = None
@@ -69,7 +70,7 @@ class ServeSettings:
     insecure_listen: bool = False
     """Whether other hosts may reach an address without TLS or credentials."""
     has_authentication: bool = True
-    """Whether the credentials of the directory count; without, everybody gets in."""
+    """Whether the credentials of the store count; without, everybody gets in."""
     token_config: Path | None = None
     """TOML file with the issuers whose JSON web tokens are accepted."""
     tls: TlsPaths = TlsPaths()
@@ -84,3 +85,5 @@ class ServeSettings:
     traces: bool = False
     """Whether calls are exported as OpenTelemetry traces; the variables OTEL_* say where to."""
     config: Config = field(default_factory=Config)
+    follower: str | None = None
+    """The second of two stores: the URL of a cluster."""

@@ -39,6 +39,7 @@ class Kind(Enum):
     ADDRESS = auto()
     ADDRESS_OR_NONE = auto()
     PATH = auto()
+    STORES = auto()
     TEXTS = auto()
     CHOICE = auto()
     FLAG = auto()
@@ -106,7 +107,7 @@ def _option(
 
 
 _OPTIONS: Final = (
-    _option("data", Kind.PATH, None),
+    _option("store", Kind.STORES, None),
     _option("create", Kind.FLAG, False),
     _option("accept_loss_of", Kind.TEXTS, ()),
     _option("listen", Kind.ADDRESS, DEFAULT_ADDRESS),
@@ -136,6 +137,9 @@ _OPTIONS: Final = (
         True,
     ),
 )
+DATA: Final = _option("data", Kind.STORES, None)
+"""An older option, variable and key of `store`."""
+STORE_KEY: Final = "store"
 ACTIVE_TTL: Final = _option("active_ttl", Kind.INTEGER, _CONFIG.active_ttl_seconds)
 """An older option and variable of `config.active_ttl_seconds`."""
 ACTIVE_TTL_KEY: Final = f"{CONFIG}.active_ttl_seconds"
@@ -168,6 +172,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     for setting in (*_OPTIONS, *_fields(CONFIG, _CONFIG), *_fields(TUNING, _CONFIG.tuning))
 }
 """All settings by their keys, in the order in which they are shown."""
+
+
+def is_url(text: str) -> bool:
+    """Returns whether a text is meant as a URL, and not as a path."""
+    return "://" in text
 
 
 def default_values() -> dict[str, Value]:

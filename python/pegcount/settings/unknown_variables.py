@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from pegcount.settings.origin import Problem
-from pegcount.settings.setting import ACTIVE_TTL, CONFIG, FILE_VARIABLE, SETTINGS, TUNING, field_prefix
+from pegcount.settings.setting import ACTIVE_TTL, CONFIG, DATA, FILE_VARIABLE, SETTINGS, TUNING, field_prefix
 from pegcount.suggestion import nearest, suggestion
 
 _PREFIX: Final = "PEGCOUNT_"
@@ -15,7 +15,7 @@ _SIMILARITY_MIN: Final = 0.85
 
 def unknown_variables(variables: Mapping[str, str]) -> Iterator[Problem]:
     """Yields the variables whose name is near that of a setting; those of fields are errors elsewhere."""
-    known = {*_meant().values(), FILE_VARIABLE}
+    known = {*_meant().values(), FILE_VARIABLE, DATA.variable}
     of_fields = (field_prefix(CONFIG), field_prefix(TUNING))
     given = [name for name, value in variables.items() if name.startswith(_PREFIX) and value]
     for variable in sorted(given):

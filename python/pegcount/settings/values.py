@@ -8,7 +8,7 @@ from pegcount.errors import PegcountError, quoted
 from pegcount.host_port import HostPortError, host_and_port
 from pegcount.settings.given import Given
 from pegcount.settings.ranges import Range
-from pegcount.settings.setting import NONE, SETTINGS, Kind, Setting, Value
+from pegcount.settings.setting import NONE, SETTINGS, Kind, Setting, Value, is_url
 from pegcount.suggestion import did_you_mean
 
 _UNIX: Final = "unix:"
@@ -23,6 +23,8 @@ _FLAG_OF_TEXT: Final = {
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DIGITS_MAX: Final = 40
+_BEFORE_URL: Final = re.compile(r"\s+(?=[a-z]+://)")
+"""Between two stores in a variable: a path may have blanks."""
 _BYTES_OF_UNIT: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE: Final = re.compile(r"([0-9]+) ?([KMG]iB)")
 
@@ -46,6 +48,8 @@ def checked(given: Given) -> Value:
         return _texts(given)
     if setting.kind is Kind.CHOICE:
         return _choice(setting, given)
+    if setting.kind is Kind.STORES:
+        return _stores(setting, given)
     if setting.kind in _FORM_OF_ADDRESS:
         return _address(setting, given)
     return _text(setting, given)
@@ -88,7 +92,7 @@ def _placed(setting: Setting, text: str, directory: Path | None) -> str:
     """Returns a path, or the address of a Unix socket, with the directory that it is relative to."""
     if directory is None:
         return text
-    if setting.kind is Kind.PATH:
+    if setting.kind is Kind.PATH or (setting.kind is Kind.STORES and not is_url(text)):
         return str(directory / text)
     if text.startswith(_UNIX):
         return f"{_UNIX}{directory / text.removeprefix(_UNIX)}"
@@ -141,6 +145,24 @@ def _texts(given: Given) -> tuple[str, ...]:
     if not isinstance(found, list | tuple) or not all(isinstance(text, str) and text for text in found):
         _fail(given, "a list of texts")
     return tuple(found)
+
+
+def _stores(setting: Setting, given: Given) -> Value:
+    """Returns one store, or a directory and the cluster that follows it."""
+    texts = given.value
+    if isinstance(texts, str):
+        texts = _BEFORE_URL.split(texts) if given.is_text else [texts]
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text for text in texts):
+        _fail(given, "a path, or a URL")
+    stores = [_placed(setting, text, given.directory) for text in texts]
+    if len(stores) == 1:
+        return stores[0]
+    if [is_url(store) for store in stores] != [False, True]:
+        raise WrongValueError(
+            f"these {len(stores)} stores cannot be used; allowed: one, or a data directory and then the URL"
+            " of the cluster that its records move to"
+        )
+    return tuple(stores)
 
 
 def _choice(setting: Setting, given: Given) -> str:

@@ -5,6 +5,7 @@ import typer
 from pegcount.cli.report.active import active
 from pegcount.cli.report.folders import folders
 from pegcount.cli.report.quality import quality
+from pegcount.cli.report.traffic import traffic
 from pegcount.cli.report.usage import usage
 
 report_app = typer.Typer(help="Ask a server for a report.", no_args_is_help=True)
@@ -12,3 +13,4 @@ report_app.command()(usage)
 report_app.command()(active)
 report_app.command()(folders)
 report_app.command()(quality)
+report_app.command()(traffic)

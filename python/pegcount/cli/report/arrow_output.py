@@ -7,9 +7,9 @@ from typing import Final
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from pegcount.cli.atomic_file import atomic_file
 from pegcount.cli.report.figures import title
 from pegcount.cli.report.report_table import Column, Kind, ReportTable, Value
-from pegcount.export import atomic_file
 from pegcount.time_text import RFC_3339, read_time
 
 _TYPES: Final = {
@@ -22,6 +22,8 @@ _TYPES: Final = {
     Kind.RATE: pa.float64(),
     Kind.DURATION_MS: pa.int64(),
     Kind.DURATION_S: pa.int64(),
+    Kind.MILLISECONDS: pa.int64(),
+    Kind.AMOUNT: pa.string(),
     Kind.FLAG: pa.bool_(),
 }
 

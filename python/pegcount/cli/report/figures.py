@@ -70,7 +70,7 @@ def title(table: ReportTable) -> str:
         style.text(_FRACTION.sub("", time) if time == span.generated_at else time)
         for time in (span.from_time, span.to_time)
     )
-    if span.granularity is None:
+    if span.granularity is None and span.from_time == span.to_time:
         return f"{table.subject} as of {start}, {span.time_zone}"
     return f"{table.subject}, from {start} to {end}, {span.time_zone}"
 
@@ -140,5 +140,6 @@ _NUMBERS: Final[dict[Kind, Callable[[int | float], str]]] = {
     Kind.RATE: _rate,
     Kind.DURATION_MS: lambda value: _duration(int(value) // 1_000),
     Kind.DURATION_S: lambda value: _duration(int(value)),
+    Kind.MILLISECONDS: "{:,}".format,
     Kind.FLAG: lambda value: "yes" if value else "no",
 }

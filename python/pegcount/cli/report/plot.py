@@ -66,8 +66,8 @@ def _charted(
     yield from chart_lines(Chart(column.heading, column.kind, labels, bars, line), width, height)
 
 
-def _active(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
-    """Yields a horizontal bar per row, of the first aggregate."""
+def _first_figure(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
+    """Yields a horizontal bar per row, of the first figure."""
     if table.key_count == len(table.columns):
         yield from wrapped("no quantity and no duration to draw; add one of them to the fields", width)
         return
@@ -117,4 +117,10 @@ def _values(table: ReportTable, name: str) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 
-_PLOTS: Final = {"usage": _usage, "active": _active, "folders": _folders, "quality": _quality}
+_PLOTS: Final = {
+    "usage": _usage,
+    "active": _first_figure,
+    "folders": _folders,
+    "quality": _quality,
+    "traffic": _first_figure,
+}

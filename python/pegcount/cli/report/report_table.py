@@ -32,6 +32,10 @@ class Kind(Enum):
     """A sum of durations in milliseconds."""
     DURATION_S = "duration_s"
     """A sum of durations in whole seconds."""
+    MILLISECONDS = "milliseconds"
+    """A time of one call."""
+    AMOUNT = "amount"
+    """An amount of money: a decimal text, as a float would round it."""
     FLAG = "flag"
     """True or false."""
 
@@ -98,7 +102,7 @@ class ReportTable:
     """A whole answer."""
 
     report: str
-    """The command: usage, active, folders or quality."""
+    """The command: usage, active, folders, quality or traffic."""
     subject: str
     """What the figures are of, such as `CALL sessions per DAY`."""
     range: Range
