@@ -15,7 +15,7 @@ from pegcount.calendar import zone
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedRecord
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 
 Cells = tuple[str, ...]
 
@@ -24,6 +24,7 @@ REQUESTS: dict[str, type[Message]] = {
     "QueryActiveSessions": reports_pb2.QueryActiveSessionsRequest,
     "QueryFolderStats": reports_pb2.QueryFolderStatsRequest,
     "QueryOriginationQuality": reports_pb2.QueryOriginationQualityRequest,
+    "QueryTraffic": traffic_pb2.QueryTrafficRequest,
     "GetStoreInfo": admin_pb2.GetStoreInfoRequest,
 }
 """Request classes of the methods that a case may call."""
@@ -103,7 +104,7 @@ def read_case(path: Path) -> list[Step]:
 
 
 # An expected answer needs one of these sections, so that unexpected rows cannot go unnoticed.
-_ROWS = frozenset({"bins", "count", "data", "error", "info", "rows"})
+_ROWS = frozenset({"bins", "count", "data", "error", "groups", "info", "rows"})
 
 
 def _check_rows_are_expected(ask: Call, path: Path) -> None:
@@ -216,7 +217,7 @@ def _records(header: str, row: str) -> Iterator[records_pb2.SessionRecord]:
     step_us = round(float(repeated["step"] or 0) * _UNIT_US[repeated["unit"] or "s"])
     for i in range(int(repeated["count"])):
         record = _record(header, repeated["row"].replace("{n}", str(i + 1)))
-        for name in ("setup_time", "answer_time", "end_time"):
+        for name in ("setup_time", "alert_time", "answer_time", "end_time"):
             if record.HasField(name):
                 _shift(getattr(record, name), i * step_us)
         yield record

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import seeds
+from clickhouse.rig import Rig
 from hypothesis import settings
 
 # Of the servers that tests start at the same time, only one could have the default port.
@@ -31,6 +32,16 @@ def signals_as_before() -> Iterator[None]:
     for each, handler in before.items():
         if signal.getsignal(each) is not handler:
             signal.signal(each, handler)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Two ClickHouse servers; who uses them takes databases of names of its own, and stops neither.
+
+    Each worker has two of its own, which start in less than a second: nothing of them needs to be agreed.
+    """
+    with Rig(tmp_path_factory.mktemp("clickhouse")) as rig:
+        yield rig
 
 
 def pytest_report_header() -> str:

@@ -84,7 +84,7 @@ class HeldUpOpening:
             assert self.go.wait(60)
             return EmbeddedStore(*arguments, **options)  # type: ignore[arg-type]
 
-        patch.setattr("pegcount.process.running.EmbeddedStore", open_later)
+        patch.setattr("pegcount.store.location.EmbeddedStore", open_later)
 
     def __enter__(self) -> "HeldUpOpening":
         return self

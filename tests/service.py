@@ -12,7 +12,13 @@ from pegcount.config import Config, LiveConfig
 from pegcount.model import WriteOutcome
 from pegcount.server import CallObserver, ListenOptions, RunningServer, ServerState
 from pegcount.store import EmbeddedStore
-from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
+from pegcount.v1 import (
+    admin_pb2_grpc,
+    records_pb2,
+    records_pb2_grpc,
+    reports_pb2_grpc,
+    traffic_pb2_grpc,
+)
 from strict_channel import StrictChannel
 
 NOW_US = 1_774_872_000_000_000
@@ -54,6 +60,7 @@ class Service:
         self.address = self.addresses[0]
         self.channel = StrictChannel(self.new_channel(self.address))
         self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
+        self.traffic = traffic_pb2_grpc.TrafficServiceStub(self.channel)
         self.records = records_pb2_grpc.RecordServiceStub(self.channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from clickhouse.rig import Rig
 
 ROOT = Path(__file__).parents[1]
 GHZ = Path(sys.executable).with_name("ghz")
@@ -71,6 +72,22 @@ def test_the_bench_of_a_noisy_credential_runs() -> None:
 def test_the_bench_of_metrics_and_logs_runs() -> None:
     load_options = ["--records", "2000", "--pairs", "2", "--calls", "50", "--no-check"]
     assert "2 pairs of 50 calls" in output_of("observability_cost", *load_options)
+
+
+def test_the_bench_of_a_cluster_runs(cluster: Rig, tmp_path: Path) -> None:
+    url = cluster.url("bench_scans").replace(f",{cluster.servers[1].address}", "")
+    cluster.servers[0].ask("CREATE DATABASE bench_scans")
+    options = ["--records", "3000", "--directory", str(tmp_path / "data"), "--no-check"]
+    printed = output_of("cluster_scans", "--store", url, *options)
+    assert (printed.count("median"), printed.count("directory")) == (6, 6)
+    assert printed.count("by hand") == 1
+
+
+def test_active_sessions_of_a_cluster_are_each_there_once_in_every_snapshot(cluster: Rig) -> None:
+    load_options = ["--sessions", "3000", "--seconds", "2", "--rate", "2000"]
+    printed = output_of("cluster_active", "--store", cluster.url("bench_active"), *load_options)
+    cluster.ask("DROP DATABASE bench_active SYNC")
+    assert "each session once" in printed
 
 
 def test_the_active_session_bench_runs(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from pegcount import calendar, core
+from pegcount import calendar, core, errors
 from pegcount.config import Config, Tuning
 from pegcount.model import Measure, OrderTerm, Scan
 from pegcount.v1 import records_pb2, reports_pb2
@@ -111,7 +111,7 @@ def test_members_of_a_class(name: str) -> None:
 
 def test_the_core_numbers_the_fields_of_a_record_as_the_contract_does() -> None:
     fields = records_pb2.SessionRecord.DESCRIPTOR.fields
-    assert [field.number for field in fields] == list(range(1, 56))
+    assert [field.number for field in fields] == list(range(1, 62))
     assert core.record_fields() == [field.name for field in fields]
 
 
@@ -364,6 +364,87 @@ def test_names_that_the_core_does_not_know(arguments: dict[str, Any]) -> None:
         engine_of(call("c1")).partials(scan, None, 1, core.CancelToken(None))
 
 
+def native(columns: Sequence[tuple[str, Sequence[int] | Sequence[str]]]) -> bytes:
+    """A block of ClickHouse's Native format, of short texts and integers of 64 bits."""
+
+    def short(text: str) -> bytes:
+        return bytes([len(text.encode())]) + text.encode()
+
+    block = bytes([len(columns), len(columns[0][1])])
+    for name, values in columns:
+        texts = [value for value in values if isinstance(value, str)]
+        block += short(name) + short("String" if texts else "Int64")
+        block += b"".join(map(short, texts)) or np.array(values, np.int64).tobytes()
+    return block
+
+
+def sums_of(first: Sequence[int]) -> list[tuple[str, Sequence[int]]]:
+    return [("first", first), ("second", [0] * len(first)), ("third", [7] * len(first))]
+
+
+def cell_sums(**changes: Any) -> core.CellSums:
+    options: dict[str, Any] = {"bin_count": 2, "keys": ["account_id"], "deck": None, "cell_count_max": 2}
+    return core.CellSums(core.QueryResources(Config()), **(options | changes))
+
+
+def test_cells_of_two_servers_add_up() -> None:
+    cells = cell_sums()
+    cells.add(native([("bin", [0, 1]), ("account_id", ["a", "b"]), *sums_of([1, 2])]))
+    cells.add(b"")
+    cells.add(native([("bin", [1]), ("account_id", ["b"]), *sums_of([3])]))
+    partials = cells.partials()
+    assert (partials.sums.tolist(), partials.bins.tolist()) == ([[1, 0, 7], [5, 0, 14]], [0, 1])
+    codes, entries = partials.keys[0]
+    assert [entries[code] for code in codes] == ["a", "b"]
+    with pytest.raises(ValueError, match="taken already"):
+        cells.partials()
+
+
+def test_cells_without_keys_are_bins() -> None:
+    assert cell_sums(keys=[]).partials().sums.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_cells_have_the_names_of_a_deck() -> None:
+    deck = core.CodeDeck.from_json(b'[["49","Germany","DE"],["4930","Berlin","DE"]]')
+    cells = cell_sums(keys=["orig_rates_country"], deck=deck, cell_count_max=1)
+    cells.add(native([("bin", [0, 0]), ("orig_rates_country", ["49", "4930"]), *sums_of([1, 2])]))
+    partials = cells.partials()
+    assert (partials.sums.tolist(), partials.keys[0][1]) == ([[3, 0, 14]], ["", "DE"])
+
+
+def test_cells_beyond_the_limit_and_blocks_of_others_are_refused() -> None:
+    cells = cell_sums()
+    with pytest.raises(errors.CellLimitError) as caught:
+        cells.add(native([("bin", [0, 0, 0]), ("account_id", ["a", "b", "c"]), *sums_of([1, 1, 1])]))
+    assert (caught.value.metadata["asked"], caught.value.metadata["allowed"]) == ("3", "2")
+    with pytest.raises(ValueError, match="an answer could not be added"):
+        cells.add(b"")
+    with pytest.raises(ValueError, match='the column "account_id" is missing'):
+        cell_sums().add(native([("bin", [0]), *sums_of([1])]))
+    with pytest.raises(ValueError, match="the core knows no column"):
+        cell_sums(keys=["nothing"])
+    with pytest.raises(errors.MemoryLimitError):
+        cell_sums(keys=[], bin_count=2**31)
+
+
+def traffic_cells(key: str = "text", measure: str = "count") -> core.TrafficCells:
+    options: dict[str, Any] = {"bin_count": 2, "keys": [key], "measures": [measure], "deck": None}
+    return core.TrafficCells(core.QueryResources(Config()), **options, cell_count_max=1)
+
+
+def test_traffic_cells_of_two_servers_add_up() -> None:
+    cells = traffic_cells()
+    for _ in range(2):
+        cells.add(native([("bin", [1]), ("key_0", ["a"]), ("records", [2]), ("count_0", [1])]))
+    partials = cells.partials()
+    assert (partials.bins.tolist(), partials.keys[0][1], partials.measure(0)) == ([1], ["", "a"], [2])
+    with pytest.raises(ValueError, match="taken already"):
+        cells.partials()
+    for names in (("number", "count"), ("deck_name", "count"), ("text", "mean")):
+        with pytest.raises(ValueError, match="the core knows no"):
+            traffic_cells(*names)
+
+
 def test_decimal_digits_of_all_scripts_are_those_of_a_number() -> None:
     """This Python may know fewer scripts than the core does."""
     every = [chr(code) for code in range(0x110000)]
@@ -371,3 +452,45 @@ def test_decimal_digits_of_all_scripts_are_those_of_a_number() -> None:
     assert len(digits) >= 600
     other = [each for each in digits if core.canonical_party(f"49{each}") != f"49{unicodedata.decimal(each)}"]
     assert other == []
+
+
+LEDGER_RULES = core.LedgerRules(b"p" * 16, [], None, 4, [], [])
+DAY = SETUP_S // 86_400
+
+
+def ledger_group(*records: records_pb2.SessionRecord) -> core.LedgerGroup:
+    """A group of one batch, for one shard."""
+    batch = core.LedgerBatch(records_pb2.WriteRecordsRequest(records=records).SerializeToString(), Config())
+    assert (batch.row_count, batch.rejected_bytes) == (len(records), 0)
+    return core.LedgerGroup([(batch, None)], LEDGER_RULES, b"k" * 16, 1)
+
+
+def planned(
+    group: core.LedgerGroup, rows: bytes = b"", heads: dict[int, int] | None = None
+) -> core.LedgerPlan:
+    return group.plan(0, rows, {DAY: 0} if heads is None else heads, oldest_us=0, received_us=1, nonce=7)
+
+
+def test_new_records_are_one_commit_of_their_day() -> None:
+    group = ledger_group(call("a"), call("b"))
+    lookup = group.lookup(0)
+    assert (lookup.first_day, lookup.last_day, lookup.days) == (DAY - 1, DAY + 1, [DAY])
+    assert len(lookup.key_hashes.strip("[]").split(",")) == 2
+    assert planned(group, heads={}).unknown_days == [DAY]
+    (commit,) = planned(group).commits
+    assert (commit.day, commit.seq, commit.row_count) == (DAY, 1, 2)
+    with pytest.raises(ValueError, match="unsettled"):
+        group.responses()
+    group.settle(0, DAY)
+    with pytest.raises(ValueError, match="commit"):
+        group.settle(0, DAY)
+    (response,) = group.responses()
+    assert records_pb2.WriteRecordsResponse.FromString(response).accepted == 2
+    assert group.unsettled_shards == []
+
+
+def test_rows_that_are_not_rows_of_the_ledger_are_refused() -> None:
+    with pytest.raises(ValueError, match="the block is invalid"):
+        planned(ledger_group(call("a")), b"nonsense")
+    with pytest.raises(ValueError, match="16 bytes"):
+        core.LedgerGroup([], LEDGER_RULES, b"short", 1)

@@ -17,7 +17,7 @@ from documented_calls import (
     sections,
 )
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 from sample_service import service_over_samples
 from service import Service
 
@@ -91,7 +91,7 @@ def messages_of_requests() -> list[Descriptor]:
     """Returns the request messages of all methods, and the messages of Pegcount within them."""
     methods = [
         method
-        for file in (reports_pb2, records_pb2, admin_pb2)
+        for file in (reports_pb2, traffic_pb2, records_pb2, admin_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     ]

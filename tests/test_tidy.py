@@ -52,6 +52,7 @@ SHARED = {
     "suggestion",
     "time_hints",
     "time_text",
+    "traffic",
     "zone",
 }
 MAY_IMPORT = {
@@ -70,6 +71,7 @@ MAY_IMPORT = {
     "time_text": {"zone"},
     "time_hints": {"errors", "suggestion", "time_text"},
     "model": {"data_scope", "zone"},
+    "traffic": {"model", "zone"},
     "request": SHARED | {"auth", "calendar", "v1"},
     "calendar": SHARED,
     "auth": SHARED | {"calendar", "core", "v1"},
@@ -197,7 +199,10 @@ def test_one_folder_knows_pyo3_and_four_files_are_unsafe() -> None:
 
 def test_reports_see_the_store_through_the_scope_of_their_caller() -> None:
     """One file adds the data scope to every scan; a report that has the store could forget it."""
-    of_reports = ["existence", "hidden_figures", "notices", "report_cost", "reports", "unseen_values"]
+    of_reports = [
+        *("existence", "hidden_figures", "missing_values", "notices", "prepared_report", "report_cost"),
+        *("report_queries", "reports", "traffic", "unseen_values"),
+    ]
     importers = importing("pegcount.store")
     assert "python/pegcount/server/visible_records.py" in importers
     assert importers & {f"python/pegcount/server/{name}.py" for name in of_reports} == set()
@@ -213,11 +218,11 @@ def test_no_utils() -> None:
 LAYERS = [
     {"error", "tuning"},
     {"cancellation", "memory", "private_files", "record"},
-    {"columns", "time_text"},
+    {"columns", "native", "time_text"},
     {"wire"},
     {"scan"},
     {"response", "storage"},
-    {"durable"},
+    {"durable", "ledger"},
     {"python"},
 ]
 """Folders and files of the core, lowest first: each may import lower layers, and itself."""
@@ -251,6 +256,29 @@ def test_the_core_says_its_layers_in_order() -> None:
         r"^//! (\d+)\. (.*)$", (CORE / "src" / "lib.rs").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert [set(re.findall(r"`(\w+)`", names)) for _, names in said] == LAYERS
+
+
+# ---- Layers of the cluster ----
+
+CLUSTER_LAYERS = [{"wire"}, {"tables"}, {"shared"}, {"reading", "writing"}, {"rewriting"}]
+"""Packages of the store in a cluster, lowest first: each may import lower ones, and itself. The files beside
+them are the store and its background work, which import all."""
+
+CLUSTER_LAYER_OF = {name: number for number, names in enumerate(CLUSTER_LAYERS) for name in names}
+CLUSTER = PACKAGE / "store" / "clickhouse"
+CLUSTER_FILES = [path for path in sources(".py", CLUSTER) if path.parent != CLUSTER]
+
+
+@pytest.mark.parametrize("path", CLUSTER_FILES, ids=name_of)
+def test_a_layer_of_the_cluster_imports_only_lower_ones(path: Path) -> None:
+    own = path.relative_to(CLUSTER).parts[0]
+    found = [name.split(".") for name in imports_of(tree_of(path))]
+    imported = {name[3] for name in found if name[:3] == ["pegcount", "store", "clickhouse"]} - {own}
+    assert {name for name in imported if CLUSTER_LAYER_OF[name] >= CLUSTER_LAYER_OF[own]} == set()
+
+
+def test_each_package_of_the_cluster_has_a_layer() -> None:
+    assert {path.parent.name for path in CLUSTER_FILES} == set(CLUSTER_LAYER_OF)
 
 
 # ---- Words ----
@@ -301,9 +329,9 @@ def test_the_core_does_not_panic_on_purpose(path: Path) -> None:
 
 
 def test_no_file_names_a_place_on_one_machine() -> None:
-    # The home of root and the folder of temporary files have the same names everywhere.
+    # The home of root and the folders of temporary files have the same names everywhere.
     homes = [str(path) for path in (ROOT, Path.home()) if path != Path("/root")]
-    if ROOT.parent not in (Path(ROOT.anchor), Path(gettempdir())):
+    if ROOT.parent not in (Path(ROOT.anchor), Path("/tmp"), Path(gettempdir())):
         homes.append(str(ROOT.parent))
     named = "|".join([re.escape(home) for home in homes] + [r"/(?:home|Users)/\w+"])
     place = re.compile(rf"(?<![\w.}}])(?:{named})(?:/|\b)")
@@ -379,7 +407,7 @@ def test_the_core_shares_no_state_between_stores() -> None:
     }
     # A process has one handler of SIGBUS, which finds the mapped files of all stores in a table.
     of_signal_handler = {"CHUNKS", "TABLE", "PREVIOUS"}
-    assert set(statics) <= {"ALLOCATOR", "SET_BITS", "UNANSWERED_MS"} | of_signal_handler
+    assert set(statics) <= {"ALLOCATOR", "LANES_OF_BITS", "SET_BITS", "UNANSWERED_MS"} | of_signal_handler
 
 
 @pytest.mark.parametrize(("value", "comment"), enum_comments().items(), ids=enum_comments())

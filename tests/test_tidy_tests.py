@@ -108,6 +108,9 @@ def test_the_seed_of_the_run_determines_everything_random() -> None:
 
 MAY_SLEEP = {
     "waiting.py": "looks again and again, for a bounded time",
+    "clickhouse/test_power_cut.py": "cuts the power of a shard at any moment of the writing",
+    "clickhouse/race_writer.py": "is slow between its look at the head and its insert",
+    "clickhouse/test_several_servers.py": "freezes a shard or a server for some time",
     "faults/process.py": "kills a service at any moment of its start",
     "faults/test_clock.py": "lets a wrong clock run, and paces a client",
     "faults/test_kill.py": "kills a service at any moment of its writing",

@@ -14,6 +14,7 @@ class Memory:
     held: dict[str, CredentialRow] = field(default_factory=dict)
     fails: bool = False
     put_count: int = 0
+    credentials_version: int = 0
 
     def credentials(self) -> Sequence[CredentialRow]:
         return list(self.held.values())

@@ -16,6 +16,7 @@ from pegcount.errors import (
     CredentialLimitError,
     CredentialNotFoundError,
     CredentialRefusedError,
+    LastRootCredentialError,
     StoreReadOnlyError,
 )
 from pegcount.model import NewCredential
@@ -337,3 +338,26 @@ def test_threads_that_create_and_revoke_lose_nothing() -> None:
     assert len(place.store.held) == 81
     assert all(place.caller(issued) is not None for issued in kept)
     assert place.credentials.accepted_count() == 41
+
+
+def test_what_another_server_changes_counts_once_it_is_taken_up() -> None:
+    place = Place()
+    issued, ended = place.create(name="a"), [False]
+    place.credentials.on_change(lambda: ended.__setitem__(0, True))
+    assert not place.credentials.is_behind
+    place.store.put_credentials([replace(issued.row, revoke_us=NOW_US)])
+    assert place.caller(issued) is not None
+    place.store.credentials_version += 1
+    assert place.credentials.is_behind
+    place.credentials.take_up_changes()
+    assert (place.caller(issued), place.credentials.is_behind, ended) == (None, False, [True])
+
+
+def test_a_change_begins_with_what_other_servers_have_changed() -> None:
+    """Two servers each revoke one of two roots, of which one must stay."""
+    place = Place()
+    roots = [place.create(name=name, scopes=(4,)) for name in ("a", "b")]
+    place.store.credentials_version += 1
+    Credentials(place.config, place.store, place.clock).revoke(roots[0].row.id)
+    with pytest.raises(LastRootCredentialError):
+        place.credentials.revoke(roots[1].row.id)

@@ -5,6 +5,8 @@ from dataclasses import fields, replace
 import pytest
 from pegcount.auth import ACTIVE_FIELDS, SCOPE_FIELDS, default_hidden_fields, hidden_fields
 from pegcount.data_scope import DataScope, Metric, OrganizationScope
+from pegcount.request.traffic_dimensions import DIMENSIONS
+from pegcount.request.traffic_metrics import METRICS
 
 PARTNER = [
     "companies_id",
@@ -18,19 +20,44 @@ PARTNER = [
     "rates_code_name",
     "rates_country",
 ]
-FILTERS = {"account_id", "tenant_id", "company", "organization", "folder", "customer_price"}
-"""Filters of reports that tell of the customer."""
+FILTERS = {
+    *(
+        "account_id",
+        "tenant_id",
+        "company",
+        "organization",
+        "folder",
+        "customer_price",
+        "agent_id",
+        "currency",
+    )
+}
+"""Fields of records, beside those of active sessions, that tell of the customer."""
+COSTS = {"vendor_price", "vendor_currency"}
+RELEASE = {"disconnect_cause", "sip_status", "release_party"}
+CALLS = RELEASE | {
+    *("source", "app_id", "comp_id", "src_country_id", "dst_country_id"),
+    *("src_prefix_routing", "dst_prefix_routing", "is_last_attempt"),
+}
 CUSTOMER = {f"orig_{name}" for name in PARTNER} | FILTERS
-VENDOR = {f"term_{name}" for name in PARTNER}
+VENDOR = {f"term_{name}" for name in PARTNER} | COSTS
 
 TENANT = DataScope(tenant_id=(2,))
 VENDOR_SCOPE = DataScope(term_clients_id=(7,))
 
 
+def test_dimensions_of_traffic_are_fields_that_can_be_hidden() -> None:
+    """A field that cannot be named here could be hidden from nobody."""
+    columns = {rule.column for rule in DIMENSIONS.values()} | {
+        column for rule in METRICS.values() for column in rule.columns
+    }
+    assert columns - set(SCOPE_FIELDS) == {"kind"}
+
+
 def test_the_contract_has_33_fields() -> None:
-    assert sorted(SCOPE_FIELDS) == sorted({*ACTIVE_FIELDS, *FILTERS})
+    assert sorted(SCOPE_FIELDS) == sorted({*ACTIVE_FIELDS, *FILTERS, *COSTS, *CALLS})
     assert len(ACTIVE_FIELDS) == len(set(ACTIVE_FIELDS)) == 33
-    assert {*CUSTOMER, *VENDOR, "quantity", "session_id"} - FILTERS < set(ACTIVE_FIELDS)
+    assert {*CUSTOMER, *VENDOR, "quantity", "session_id"} - FILTERS - COSTS < set(ACTIVE_FIELDS)
     assert "level" not in ACTIVE_FIELDS
 
 
@@ -88,9 +115,12 @@ def test_fields_are_shown_and_hidden_one_by_one() -> None:
 @pytest.mark.parametrize("metric", Metric)
 def test_a_hidden_metric_hides_what_it_can_be_computed_from(metric: Metric) -> None:
     of_metric = {
-        Metric.ASR: {"session_start_time", "duration"},
+        Metric.ASR: {"session_start_time", "duration", "currency", "vendor_currency", *RELEASE},
         Metric.ACD: {"session_start_time", "duration"},
-        Metric.PRICE: {"customer_price", *(name for name in ACTIVE_FIELDS if "_rates_" in name)},
+        Metric.PRICE: {
+            *("customer_price", "vendor_price", "currency", "vendor_currency"),
+            *(name for name in ACTIVE_FIELDS if "_rates_" in name),
+        },
     }[metric]
     assert hidden_fields(DataScope(hidden_metrics=(metric,))) == of_metric
     shown = replace(TENANT, hidden_metrics=(metric,), shown_fields=("term_rates_code", "term_clients_id"))

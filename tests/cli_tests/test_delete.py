@@ -74,7 +74,7 @@ def test_options_that_delete_nothing_or_too_much_are_refused(data: Path, tmp_pat
     assert refused("--data", data) == (
         "pegcount: say which records: --source, --from, --to, --id, --ids-file, or --all\n"
     )
-    assert "give one of --data DIR and --server" in refused("--data", data, "--server", "x:1", "--all")
+    assert "give one of --store DIR|URL and --server" in refused("--data", data, "--server", "x:1", "--all")
     assert "--lift and --list delete nothing" in refused("--data", data, "--lift", "1", "--all")
     assert "no deletion has the number 9" in refused("--data", data, "--lift", "9")
     empty = tmp_path / "ids"

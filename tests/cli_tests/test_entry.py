@@ -34,6 +34,10 @@ OF_TESTS = {
         "CHUNK_FIRST",
         "SOAK_SECONDS",
         "OVERLOAD_SECONDS",
+        "LIBCHDB",
+        "CLICKHOUSE_LONG",
+        "CLICKHOUSE_KILLS",
+        "CLICKHOUSE_CUTS",
     )
 }
 """Variables that tests read; no option may take them."""
@@ -57,9 +61,17 @@ def test_no_variable_says_what_to_delete() -> None:
     command = typer.main.get_command(app)
     add_environment_variables(command)
     given = {option.name for option in options(getattr(command, "commands", {})["delete"])}
-    assert given == {"data", "time_zone", *ABOUT_A_SERVER} - {"timeout"}
-    refused = pegcount("delete", "--data", "missing", PEGCOUNT_ALL="1", PEGCOUNT_SOURCE="beta")
+    assert given == {"store", "time_zone", *ABOUT_A_SERVER} - {"timeout"}
+    refused = pegcount("delete", "--store", "missing", PEGCOUNT_ALL="1", PEGCOUNT_SOURCE="beta")
     assert refused.returncode == 2
+
+
+def test_two_variables_that_name_different_stores_are_refused() -> None:
+    both = {"PEGCOUNT_DATA": "one", "PEGCOUNT_STORE": "other"}
+    refused = pegcount("masking", **both)
+    text = "PEGCOUNT_DATA and PEGCOUNT_STORE are two names of one setting: give the second one only"
+    assert (refused.returncode, refused.stderr) == (2, f"pegcount: {text}\n")
+    assert text not in pegcount("masking", "--store", "third", **both).stderr
 
 
 def test_each_option_of_each_command_has_its_variable() -> None:
@@ -67,11 +79,13 @@ def test_each_option_of_each_command_has_its_variable() -> None:
     add_environment_variables(command)
     variables = {option.opts[0]: option.envvar for option in options(command)}
     assert len(variables) > 60
-    assert variables["--time-zone"] == "PEGCOUNT_TIME_ZONE"
-    assert variables["--from"] == "PEGCOUNT_FROM"
-    assert variables["--bytes"] == "PEGCOUNT_BYTES"
-    for name, variable in variables.items():
+    assert variables["--time-zone"] == ["PEGCOUNT_TIME_ZONE"]
+    assert variables["--from"] == ["PEGCOUNT_FROM"]
+    assert variables["--bytes"] == ["PEGCOUNT_BYTES"]
+    assert ["PEGCOUNT_STORE", "PEGCOUNT_DATA"] in [option.envvar for option in options(command)]
+    for name, (variable, *older) in variables.items():
         assert variable == "PEGCOUNT_" + name.removeprefix("--").replace("-", "_").upper()
+        assert not older or name == "--store"
         assert variable not in OF_TESTS
         assert not variable.startswith(("PEGCOUNT_CONFIG_", "PEGCOUNT_FAULT_", "PEGCOUNT_SHIM_")), (
             "settings and tests have these"

@@ -61,6 +61,7 @@ def awkward_records() -> list[SessionRecord]:
     ]
     records += [finished(f"price {price}", customer_price=price) for price in PRICES]
     records += [finished("numbers", tenant_id=2**63 - 1, app_id=-(2**63) + 1, comp_id=0, revision=-5)]
+    records += [finished("cost", vendor_price="-0.5", currency="EUR", vendor_currency="€ 1", sip_status=699)]
     records += [finished("flag", is_last_attempt=True, kind=3), finished("cause", disconnect_cause=16)]
     odd = active("odd time", end_time=Timestamp(seconds=SETUP_S + 1))
     odd.setup_time.nanos = 123_456_000
@@ -152,8 +153,9 @@ def test_parquet_has_typed_columns(awkward_directory: Path, tmp_path: Path) -> N
     types = {field.name: str(field.type) for field in file.schema_arrow}
     assert list(types) == [*(field.name for field in SessionRecord.DESCRIPTOR.fields), "received_time"]
     assert types["setup_time"] == types["received_time"] == "timestamp[us, tz=UTC]"
-    assert (types["customer_price"], types["is_last_attempt"]) == ("decimal128(19, 9)", "bool")
-    assert (types["kind"], types["event"], types["tenant_id"]) == ("string", "string", "int64")
+    assert types["customer_price"] == types["vendor_price"] == "decimal128(19, 9)"
+    assert types["kind"] == types["event"] == types["release_party"] == "string"
+    assert (types["is_last_attempt"], types["tenant_id"]) == ("bool", "int64")
     found = {row["session_id"]: row for row in file.read().to_pylist()}
     check_full(found["full"])
     assert found["merged"]["company"] == "from the start"
@@ -173,12 +175,11 @@ def check_full(row: dict[str, object]) -> None:
         expected = getattr(full, field.name)
         if isinstance(expected, Timestamp):
             expected = expected.ToDatetime(tzinfo=row[field.name].tzinfo)  # type: ignore[attr-defined]
-        elif field.name == "customer_price":
+        elif field.name.endswith("_price"):
             expected = Decimal(expected)
         elif field.enum_type is not None:
-            expected = field.enum_type.values_by_number[expected].name.removeprefix(
-                f"SESSION_{field.name.upper()}_"
-            )
+            name = field.enum_type.values_by_number[expected].name
+            expected = name.split("_", 2)[2]
         assert row[field.name] == expected, field.name
 
 
@@ -263,7 +264,7 @@ def test_a_failed_export_leaves_the_previous_file(tmp_path: Path) -> None:
         (("--to", "2026-02-30"), "--to: '2026-02-30' is not a date and time: there is no 30 February 2026"),
         (("--from", "2026-03-02", "--to", "2026-03-01"), "--from is not before --to"),
         (("--time-zone", "Mars"), "'Mars' is not an IANA time zone"),
-        (("--format", "xls"), "cannot be 'xls', only parquet or csv"),
+        (("--format", "xls"), "cannot be 'xls', only parquet, csv or archive"),
         (("--data", "nowhere"), "data directory nowhere does not exist"),
     ],
 )
@@ -287,8 +288,9 @@ def test_parquet_to_standard_output_is_refused(tmp_path: Path) -> None:
 EXPORT_AND_PRINT_PEAK = """
 import resource, sys
 from pathlib import Path
+from pegcount.cli.atomic_file import atomic_file
 from pegcount.config import Config
-from pegcount.export import ParquetSink, export_records, atomic_file
+from pegcount.export import ParquetSink, export_records
 from pegcount.store.snapshot import open_snapshot
 
 engine = open_snapshot(Path(sys.argv[1]), Config())

@@ -19,6 +19,7 @@ from seeds import chance
 from store_reports import StoreReports
 from waiting import wait_until
 
+from cli_tests.journals import journal_bytes
 from cli_tests.test_command_line import pegcount, serving
 
 CALL_COUNT = 6_000
@@ -115,12 +116,7 @@ def killed_in_the_middle(directory: Path) -> None:
     with subprocess.Popen(
         [*command, str(log)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory
     ) as process:
-        journals = directory / "data" / "journal"
-        wait_until(
-            lambda: any(journal.stat().st_size > 200_000 for journal in journals.glob("*")),
-            "a write of the import",
-            seconds_max=60,
-        )
+        wait_until(lambda: journal_bytes(directory / "data") > 200_000, "a write of the import")
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     whole(directory)

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pegcount.data_scope import CredentialLimits, DataScope, Metric, Organizatio
 from pegcount.model import CredentialRow
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, admin_pb2_grpc
+from program import Program
 
 from cli_tests.test_command_line import pegcount, serving
 
@@ -64,7 +64,7 @@ def ids_of(address: str, text: str) -> list[str]:
     return [credential.id for credential in answer.credentials]
 
 
-def log_of(server: "subprocess.Popen[str]") -> str:
+def log_of(server: Program) -> str:
     """Ends a server and returns its log."""
     server.terminate()
     return server.communicate(timeout=30)[1]
@@ -88,18 +88,18 @@ def test_a_key_that_cannot_be_shown_can_be_revoked(reason: str, data: Path) -> N
     made("create", "--name", "switch", "--scope", "root", "--data", data)
     switch = next(line.partition(" ")[0] for line in listed(data) if "'switch'" in line)
     for arguments in (("create", "--name", "lost", "--scope", "admin"), ("rotate", switch)):
-        command = [sys.executable, "-m", "pegcount", "key", *arguments, "--data", str(data)]
-        with output_that_fails(reason) as output:
-            process = subprocess.run(
-                command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False
-            )
+        with (
+            output_that_fails(reason) as output,
+            Program("key", *arguments, "--data", data, stdout=output) as process,
+        ):
+            _, errors = process.communicate(timeout=60)
         found = re.fullmatch(
             rf"pegcount: the new key of credential (cr_\w+) cannot be shown \({reason}\), and nothing"
             r" shows it again: make another credential, and run `pegcount key revoke (cr_\w+)`\n",
-            process.stderr,
+            errors,
         )
         assert process.returncode == 2
-        assert found, process.stderr
+        assert found, errors
         assert found[1] == found[2]
         assert key("revoke", found[1], "--data", data).returncode == 0
     assert ["revoked" in line for line in listed(data)] == [False, True, True]
@@ -177,8 +177,8 @@ LIMITED = (
 )
 WRONG = ("--tenant-id", "2", "--source", "", "--hide-field", "duratoin", "--calls-per-second", "0")
 REFUSED = (
-    "--source: is required; --hide-field: 'duratoin' is not a field of ActiveSessionRow or a filter; did you"
-    ' mean "duration"?; --calls-per-second: 0 is not within 1 to 1000000\n'
+    "--source: is required; --hide-field: 'duratoin' is not a field of active sessions, a dimension or a"
+    ' price; did you mean "duration"?; --calls-per-second: 0 is not within 1 to 1000000\n'
 )
 
 
@@ -275,8 +275,8 @@ def test_a_long_data_scope_is_listed_in_part(data: Path) -> None:
 
 
 def test_options_that_contradict_each_other() -> None:
-    assert "give one of --data DIR and --server HOST:PORT" in refused("list", "--data", "d", "--server", "h")
-    assert "--create makes a data directory: give it with --data DIR" in refused(*ROOT, "--create")
+    assert "give one of --store DIR|URL and --server" in refused("list", "--data", "d", "--server", "h")
+    assert "--create makes a data directory: give it with --store DIR" in refused(*ROOT, "--create")
     unknown = key("create", "--name", "n", "--scope", "reports", "--data", "d")
     assert unknown.returncode == 2
     assert "'read_reports', 'write_records', 'admin', 'root'" in " ".join(unknown.stderr.split())

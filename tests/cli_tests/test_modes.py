@@ -1,11 +1,10 @@
 """What commands write names callers and callees: only its owner may read it, whatever the umask."""
 
-import subprocess
-import sys
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from program import run_program
 
 from cli_tests.test_command_line import serving
 
@@ -16,8 +15,7 @@ s2,2026-03-29T08:00:00Z,+15550101
 
 
 def run(mask: int, *arguments: str | Path) -> int:
-    command = [sys.executable, "-m", "pegcount", *map(str, arguments)]
-    return subprocess.run(command, umask=mask, capture_output=True, check=False).returncode
+    return run_program(*arguments, umask=mask).returncode
 
 
 def modes(directory: Path) -> dict[str, int]:

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
@@ -21,14 +20,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from pegcount.client import Client
 from pegcount.v1 import reports_pb2
+from program import Program
 from waiting import wait_until
 
+from cli_tests.journals import journal_bytes
 from cli_tests.test_command_line import pegcount, printed_counts, serving
 
 KYIV = ZoneInfo("Europe/Kyiv")
 FIRST = datetime(2026, 3, 27, 20, tzinfo=UTC)
 """The calls cross 29 March, when Kyiv goes from +02:00 to +03:00."""
-CALL_COUNT = 12_000
+CALL_COUNT = 8_000
 """Calls of each source; enough for a kill to fall into the middle of their import."""
 HEADER = (
     "accountcode,src,dst,channel,dstchannel,lastapp,"
@@ -133,18 +134,12 @@ class Place(ABC):
     def end(self) -> None:
         """Ends what runs."""
 
-    def journal_bytes(self) -> int:
-        return sum(journal.stat().st_size for journal in self.data.glob("journal/*"))
+    def _started(self, *arguments: str | Path) -> Program:
+        return Program(*arguments, *self.options(), cwd=self.directory)
 
-    def _started(self, *arguments: str | Path) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "pegcount", *map(str, arguments), *self.options()]
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.directory
-        )
-
-    def _wait_for_writes(self, process: "subprocess.Popen[str]", before: int) -> None:
+    def _wait_for_writes(self, process: Program, before: int) -> None:
         """Waits until a command has written to the journal or has ended."""
-        wait_until(lambda: process.poll() is not None or self.journal_bytes() != before, "a write")
+        wait_until(lambda: process.poll() is not None or journal_bytes(self.data) != before, "a write")
 
 
 class InDirectory(Place):
@@ -158,7 +153,7 @@ class InDirectory(Place):
             return served_figures(address)
 
     def run_with_a_kill(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        before = self.journal_bytes()
+        before = journal_bytes(self.data)
         with self._started(*arguments) as process:
             self._wait_for_writes(process, before)
             process.kill()
@@ -184,7 +179,7 @@ class OverServer(Place):
         return served_figures(self._address)
 
     def run_with_a_kill(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        before = self.journal_bytes()
+        before = journal_bytes(self.data)
         with self._started(*arguments) as process:
             try:
                 self._wait_for_writes(process, before)

@@ -13,13 +13,13 @@ STORM = 50_000
 SERVE_WITH_A_LONG_JOURNAL = """
 import threading
 from pegcount import cli
-from pegcount.process import running
+from pegcount.store import location
 
 def open_for_ever(*arguments, **options):
     print("opens", flush=True)
     threading.Event().wait()
 
-running.EmbeddedStore = open_for_ever
+location.EmbeddedStore = open_for_ever
 cli.main()
 """
 
@@ -59,7 +59,7 @@ def test_a_server_that_opens_its_store_ends_at_once(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == "opens\n"
             process.send_signal(signal.SIGTERM)
-            _, log = process.communicate(timeout=10)
+            _, log = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 0
@@ -71,7 +71,7 @@ def test_a_server_that_opens_its_store_ends_at_once(tmp_path: Path) -> None:
 
 def test_standard_output_that_takes_nothing_is_named(tmp_path: Path) -> None:
     with served(tmp_path / "data", subprocess.PIPE, ">/dev/full") as (_, process):
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
     assert process.returncode == 2
     assert (
         log.splitlines()[-1]

@@ -95,6 +95,12 @@ def test_reports_work(data: Path) -> None:
         assert "start_time" in output(*USAGE, "--csv", "--server", address)
 
 
+def test_an_archive_needs_no_extra(data: Path, tmp_path: Path) -> None:
+    archive, again = tmp_path / "archive", tmp_path / "again"
+    output("export", "--format", "archive", "--data", data, archive)
+    output("import", "--format", "pegcount-archive", "--data", again, archive)
+
+
 @pytest.mark.parametrize("format_name", ["parquet", "csv"])
 def test_an_export_names_the_extra(format_name: str, data: Path, tmp_path: Path) -> None:
     process = command("export", "--data", data, "--format", format_name, tmp_path / "out")

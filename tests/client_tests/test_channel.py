@@ -62,6 +62,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         ("127.0.0.1:65536", "must be HOST:PORT with a port from 1 to 65535"),
         ("127.0.0.1:grpc", "must be HOST:PORT with a port from 1 to 65535"),
         (":50051", "must be HOST:PORT"),
+        (
+            "192.0.2.1:50051,192.0.2.2:50051",
+            'is a list; did you mean "ipv4:192.0.2.1:50051,192.0.2.2:50051"?',
+        ),
         ("", "has no port"),
     ],
 )
@@ -72,10 +76,36 @@ def test_an_address_that_gRPC_would_never_reach_is_refused(address: str, sentenc
 
 @pytest.mark.parametrize(
     "address",
-    ["localhost:1", "[::1]:50051", "dns:///traffic.example:50051", "ipv4:127.0.0.1:1", "unix:a.sock"],
+    [
+        "localhost:1",
+        "[::1]:50051",
+        "dns:///traffic.example:50051",
+        "ipv4:127.0.0.1:1",
+        "ipv4:192.0.2.1:1,192.0.2.2:1",
+        "ipv6:[2001:db8::1]:1,[2001:db8::2]:1",
+        "unix:a.sock",
+    ],
 )
 def test_an_address_that_gRPC_reaches_is_taken(address: str) -> None:
     assert ChannelSettings(address=address).address == address
+
+
+def test_an_address_in_a_list_is_checked() -> None:
+    with pytest.raises(ValueError, match=re.escape('"192.0.2.2:50051"')):
+        ChannelSettings(address="ipv4:192.0.2.1:50051,192.0.2.2")
+
+
+def test_of_several_servers_one_that_can_be_reached_is_called(tmp_path: Path, client_of: ClientOf) -> None:
+    with Service(tmp_path / "data") as service:
+        address = f"ipv4:127.0.0.1:1,{service.address}"
+        with client_of(address, timeout=20) as client:
+            assert client.call(client.admin.GetStoreInfo, GetStoreInfoRequest()).records == 0
+
+
+def test_a_key_goes_to_several_servers_without_tls_only_if_all_are_of_this_host() -> None:
+    ChannelSettings(address="ipv4:127.0.0.1:1,127.0.0.1:2", api_key="k1")
+    with pytest.raises(ValueError, match="readable by others"):
+        ChannelSettings(address="ipv4:127.0.0.1:1,192.0.2.1:2", api_key="k1")
 
 
 def test_a_unix_socket_is_an_address(tmp_path: Path, client_of: ClientOf) -> None:
@@ -175,7 +205,7 @@ def test_mutual_tls(certificates: Certificates, client_of: ClientOf) -> None:
         with client_of(recorder.address, tls=with_certificate) as client:
             client.reports.QueryAsrUsage(RAW_USAGE)
         with (
-            client_of(recorder.address, tls=without, timeout=1.0) as client,
+            client_of(recorder.address, tls=without, timeout=2.0) as client,
             pytest.raises(PegcountError, match=f"answer.* {re.escape(recorder.address)}"),
         ):
             client.asr_usage(**USAGE)
@@ -190,7 +220,7 @@ def test_a_server_that_is_not_trusted_is_told(
 ) -> None:
     with (
         recording(server_credentials(certificates, is_mutual=False)) as recorder,
-        client_of(recorder.address, tls=tls, timeout=1.0) as client,
+        client_of(recorder.address, tls=tls, timeout=2.0) as client,
         pytest.raises(PegcountError, match=r"no Pegcount server answers at .*CERTIFICATE_VERIFY_FAILED"),
     ):
         client.asr_usage(**USAGE)
@@ -241,7 +271,7 @@ def test_a_silent_server_fails_a_call_at_its_deadline(client_of: ClientOf) -> No
 def test_a_call_to_a_closed_port_tells_that_no_server_answers(client_of: ClientOf) -> None:
     with (
         closed_port() as address,
-        client_of(address, timeout=0.3) as client,
+        client_of(address, timeout=2.0) as client,
         pytest.raises(PegcountError) as raised,
     ):
         client.asr_usage(**USAGE)

@@ -11,13 +11,15 @@ from pegcount_client import (
     Client,
     FolderStatsQuery,
     OriginationQualityQuery,
+    TrafficQuery,
 )
-from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality
+from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality, Traffic
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
     folder_stats_request,
     origination_quality_request,
+    traffic_request,
 )
 from service import Service
 
@@ -39,11 +41,20 @@ QUALITY: OriginationQualityQuery = {
     "to_time": "2026-03-30",
     "sampling": "HOUR",
 }
+TRAFFIC: TrafficQuery = {
+    "from_time": "2026-03-28",
+    "to_time": "2026-03-30",
+    "metrics": ["CALLS", "ASR"],
+    "group_by": ["ACCOUNT_ID"],
+    "granularity": "DAY",
+    "top": 1,
+}
 QUERIES = {
     "asr_usage": (AsrUsageQuery, USAGE),
     "active_sessions": (ActiveSessionsQuery, ACTIVE),
     "folder_stats": (FolderStatsQuery, FOLDERS),
     "origination_quality": (OriginationQualityQuery, QUALITY),
+    "traffic": (TrafficQuery, TRAFFIC),
 }
 
 
@@ -71,6 +82,11 @@ def test_a_method_returns_the_answer_of_the_service(records_service: Service, cl
         request = origination_quality_request(QUALITY)
         assert quality == OriginationQuality.from_response(reports.QueryOriginationQuality(request))
         assert quality.totals.total_calls > 0
+        traffic = client.traffic(**TRAFFIC)
+        question = traffic_request(TRAFFIC)
+        answer = records_service.traffic.QueryTraffic(question)
+        assert traffic == Traffic.from_response(answer, question)
+        assert traffic.groups[0].figures["calls"] == quality.totals.total_calls
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

@@ -4,22 +4,32 @@ from enum import StrEnum
 
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
-from pegcount.v1 import records_pb2, reports_pb2
+from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
 from pegcount_client.enums import (
+    Additivity,
+    Attempts,
     Granularity,
     Grouping,
     NoticeCode,
+    ReleaseParty,
     SessionEvent,
     SessionKind,
+    TrafficDimension,
+    TrafficMetric,
     member,
     member_of_number,
     number,
 )
 
 ENUMS = [
+    (Additivity, traffic_pb2.Additivity, "ADDITIVITY_"),
+    (Attempts, traffic_pb2.Attempts, "ATTEMPTS_"),
+    (TrafficDimension, traffic_pb2.TrafficDimension, "TRAFFIC_DIMENSION_"),
+    (TrafficMetric, traffic_pb2.TrafficMetric, "TRAFFIC_METRIC_"),
     (Granularity, reports_pb2.Granularity, "GRANULARITY_"),
     (Grouping, reports_pb2.Grouping, "GROUPING_"),
     (NoticeCode, reports_pb2.NoticeCode, "NOTICE_CODE_"),
+    (ReleaseParty, records_pb2.ReleaseParty, "RELEASE_PARTY_"),
     (SessionEvent, records_pb2.SessionEvent, "SESSION_EVENT_"),
     (SessionKind, records_pb2.SessionKind, "SESSION_KIND_"),
 ]
@@ -36,7 +46,7 @@ def test_an_enum_has_the_names_of_the_contract(
 
 
 def test_every_enum_of_the_contract_is_there() -> None:
-    files = (records_pb2, reports_pb2)
+    files = (records_pb2, reports_pb2, traffic_pb2)
     names = {name for file in files for name in file.DESCRIPTOR.enum_types_by_name}
     in_answers_to_writers = {"RejectReason"}
     assert {kind.__name__ for kind, _, _ in ENUMS} == names - in_answers_to_writers

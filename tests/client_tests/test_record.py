@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pegcount.v1 import records_pb2
 from pegcount.v1.records_pb2 import SessionRecord
-from pegcount_client import Record, SessionEvent, SessionKind
+from pegcount_client import Record, ReleaseParty, SessionEvent, SessionKind
 
 SETUP = datetime(2026, 3, 29, 8, 0, 0, 123_456, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -31,11 +31,16 @@ def types_of(name: str) -> set[type]:
     return set(get_args(hint) if isinstance(hint, UnionType) else (hint,)) - {type(None)}
 
 
+TIMES = ("setup_time", "answer_time", "end_time", "alert_time")
+PRICES = ("customer_price", "vendor_price")
+ENUMS = {"SessionKind": SessionKind, "SessionEvent": SessionEvent, "ReleaseParty": ReleaseParty}
+
+
 def wanted_types(field: Any) -> set[type]:
-    if field.name == "customer_price":
+    if field.name in PRICES:
         return {Decimal, int, str}
     if field.enum_type is not None:
-        return {{"SessionKind": SessionKind, "SessionEvent": SessionEvent}[field.enum_type.name], str}
+        return {ENUMS[field.enum_type.name], str}
     if field.message_type is not None:
         return {datetime}
     return {
@@ -48,7 +53,7 @@ def wanted_types(field: Any) -> set[type]:
 
 def test_a_record_has_the_fields_of_the_contract() -> None:
     assert [each.name for each in fields(Record)] == list(CONTRACT)
-    assert len(CONTRACT) == 55
+    assert len(CONTRACT) == 61
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -58,7 +63,7 @@ def test_a_field_has_the_type_of_the_contract(name: str) -> None:
 
 def example(name: str) -> Any:
     """Returns a value of a field that is not its default."""
-    names = {"event": "START", "kind": "TTS"}
+    names = {"event": "START", "kind": "TTS", "release_party": "SWITCH"}
     values: dict[type, Any] = {str: "7", int: 7, bool: True, datetime: SETUP}
     return names[name] if name in names else values[min(types_of(name) & set(values), key=str)]
 
@@ -120,7 +125,7 @@ def test_the_hour_that_comes_twice_is_told_apart_by_fold() -> None:
     assert stamps[1] - stamps[0] == 3_600
 
 
-@pytest.mark.parametrize("name", ["setup_time", "answer_time", "end_time"])
+@pytest.mark.parametrize("name", TIMES)
 def test_a_time_without_a_zone_is_refused(name: str) -> None:
     times = {"setup_time": SETUP, name: datetime(2026, 3, 29, 8)}
     with pytest.raises(ValueError, match=f"{name}=2026-03-29 08:00:00 has no time zone; give tzinfo="):
@@ -203,7 +208,7 @@ def test_a_value_of_another_type_is_refused_at_once(name: str, value: Any, shown
 
 def test_each_plain_field_is_tried() -> None:
     assert len({name for name, _, _ in WRONG}) == len(CONTRACT) - len(
-        {"setup_time", "answer_time", "end_time", "event", "kind", "customer_price"}
+        {*TIMES, *PRICES, "event", "kind", "release_party"}
     )
 
 
@@ -238,7 +243,7 @@ def test_integers_of_numpy_are_whole_numbers() -> None:
 # ---- Times of pandas ----
 
 
-@pytest.mark.parametrize("name", ["setup_time", "answer_time", "end_time"])
+@pytest.mark.parametrize("name", TIMES)
 def test_a_time_with_nanoseconds_is_refused(name: str) -> None:
     times: dict[str, Any] = {"setup_time": SETUP, name: pd.Timestamp("2026-03-29T08:00:00.000000001Z")}
     with pytest.raises(ValueError, match=f"{name} has nanoseconds; next step: round it to microseconds"):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from google.protobuf.message import Message
-from pegcount.v1 import records_pb2, reports_pb2
+from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
 from pegcount_client.enums import Granularity, Grouping, SessionKind
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.queries import (
@@ -17,13 +17,16 @@ from pegcount_client.queries import (
     AsrUsageQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
+    TrafficQuery,
 )
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
     folder_stats_request,
     origination_quality_request,
+    traffic_request,
 )
+from pegcount_client.traffic_query import GroupBy, Metric, Top, Where
 
 BERLIN = ZoneInfo("Europe/Berlin")
 Ask = Callable[[Any], Message]
@@ -135,6 +138,57 @@ FULL: list[tuple[Ask, type, Mapping[str, object], Message]] = [
             auth_orig_ip="198.51.100.0/24",
             customer_price=reports_pb2.DecimalFilter(gt="0.000000001", lt="1000", eq="0.0125"),
             absent=["account_id"],
+        ),
+    ),
+    (
+        traffic_request,
+        TrafficQuery,
+        {
+            "from_time": datetime(2026, 3, 29, tzinfo=BERLIN),
+            "to_time": "2026-03-30",
+            "metrics": ["asr", Metric("PDD_PERCENTILE", percentile=95), Metric("NER", causes=(16, 17))],
+            "group_by": ["TERM_ACCOUNTS_ID", GroupBy("DST_PREFIX", digits=4)],
+            "filters": [
+                Where(dimension="TENANT_ID", integers=[1, 2], low=5, absent=True),
+                Where(dimension="COMPANY", texts=["acme"], text=TextFilter(starts_with="b"), negate=True),
+            ],
+            "granularity": Granularity.DAY,
+            "time_zone": BERLIN,
+            "attempts": "all",
+            "kind": SessionKind.CALL,
+            "top": Top(10, metric=1, ascending=True, other=True),
+        },
+        traffic_pb2.QueryTrafficRequest(
+            from_time="2026-03-29T00:00:00+01:00",
+            to_time="2026-03-30",
+            metrics=[
+                traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_ASR),
+                traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_PDD_PERCENTILE, percentile=95),
+                traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_NER, causes=[16, 17]),
+            ],
+            group_by=[
+                traffic_pb2.GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_TERM_ACCOUNTS_ID),
+                traffic_pb2.GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_DST_PREFIX, digits=4),
+            ],
+            filters=[
+                traffic_pb2.TrafficFilter(
+                    dimension=traffic_pb2.TRAFFIC_DIMENSION_TENANT_ID,
+                    integers=[1, 2],
+                    range=traffic_pb2.IntegerRange(low=5),
+                    absent=True,
+                ),
+                traffic_pb2.TrafficFilter(
+                    dimension=traffic_pb2.TRAFFIC_DIMENSION_COMPANY,
+                    texts=["acme"],
+                    text=reports_pb2.TextFilter(starts_with="b"),
+                    negate=True,
+                ),
+            ],
+            granularity=reports_pb2.GRANULARITY_DAY,
+            time_zone="Europe/Berlin",
+            attempts=traffic_pb2.ATTEMPTS_ALL,
+            kind=records_pb2.SESSION_KIND_CALL,
+            top=traffic_pb2.TopSpec(limit=10, metric=1, ascending=True, other=True),
         ),
     ),
 ]

@@ -27,7 +27,10 @@ from clients.client import Client
 from clients.comparison import Request, requests
 
 HEALTH_PROBE = "github.com/grpc-ecosystem/grpc-health-probe@v0.4.63"
-SERVICES = ("", "pegcount.v1.AdminService", "pegcount.v1.RecordService", "pegcount.v1.ReportService")
+SERVICES = (
+    *("", "pegcount.v1.AdminService", "pegcount.v1.RecordService", "pegcount.v1.ReportService"),
+    "pegcount.v1.TrafficService",
+)
 _REPORTS = "pegcount.v1.ReportService"
 _BUF_OPTIONS = ("--http2-prior-knowledge", "--protocol", "grpc")
 _GHZ_CALL_COUNT = 3

@@ -8,6 +8,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import model
 from pegcount.v1 import records_pb2
 
+PRICES = frozenset({"customer_price", "vendor_price"})
+"""Columns of prices, in units of 10^-9."""
+TEXTS = frozenset(
+    one.name
+    for one in records_pb2.SessionRecord.DESCRIPTOR.fields
+    if one.type == one.TYPE_STRING and one.name not in PRICES
+)
 _RATES = ("rates_code", "rates_code_name", "rates_country")
 
 Row = dict[str, Any]
@@ -18,7 +25,7 @@ def columns_of(record: bytes) -> Row:
     """The columns of a merged record; without `received_time`."""
     row: Row = {}
     for descriptor, value in records_pb2.SessionRecord.FromString(record).ListFields():
-        if descriptor.name == "customer_price":
+        if descriptor.name in PRICES:
             row[descriptor.name] = int(Decimal(value).scaleb(9))
         else:
             row[descriptor.name] = value.ToMicroseconds() if isinstance(value, Timestamp) else value

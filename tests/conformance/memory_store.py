@@ -8,7 +8,7 @@ import json
 import operator
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,16 +17,17 @@ from pegcount import core, errors, model
 from pegcount.config import Config
 from pegcount.store import PendingWrite
 from pegcount.store.retention import first_retained_day
+from pegcount.traffic import TrafficScan
 from pegcount.v1 import records_pb2
 
 from conformance.memory_conditions import DEFAULTS, columns_read, condition_of
 from conformance.memory_privacy import PrivacyDisk, PrivacyStore
-from conformance.memory_rows import Row, columns_of, measured, rates_of
+from conformance.memory_rows import TEXTS, Row, columns_of, measured, rates_of
+from conformance.memory_traffic import read_columns, traffic_partials
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
 _FIELDS = records_pb2.SessionRecord.DESCRIPTOR.fields
-_TEXTS = {one.name for one in _FIELDS if one.type == one.TYPE_STRING} - {"customer_price"}
 _COLUMNS = {one.name for one in _FIELDS} | {"duration_ms", "received_time"}
 _COUNTS = ("accepted", "replaced", "duplicates", "outranked", "suspected_reuse")
 _Refusal = tuple[Any, str]
@@ -95,6 +96,8 @@ class MemoryStore(PrivacyStore):
                     rejected.append((index, *added))
         sums = {name: sum(getattr(one, name) for one in counts) for name in _COUNTS}
         response = records_pb2.WriteRecordsResponse(batch_id=decoded.batch_id, **sums)
+        if decoded.dropped_alert_times:
+            response.dropped_alert_times = decoded.dropped_alert_times
         for index, reason, description in sorted(rejected):
             response.rejected.add(index=index, reason=reason, description=description)
         return Written(response)
@@ -123,6 +126,14 @@ class MemoryStore(PrivacyStore):
             keys=[_key_column(name, values) for name, values in zip(scan.keys, keys, strict=True)],
             row_count=0,
         )
+
+    def traffic_partials(
+        self, scan: TrafficScan, cell_count_max: int, cancel_token: core.CancelToken
+    ) -> "core.TrafficPartials":
+        _check_columns(read_columns(scan))
+        rows = self._rated_rows(scan.code_deck, cancel_token)
+        deck = {} if scan.code_deck is None else self._deck(scan.code_deck)
+        return traffic_partials(scan, rows, deck, cell_count_max)
 
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:
         self._disk.decks[deck_id] = json.loads(deck.json_piece(0, deck.entry_count))
@@ -214,18 +225,19 @@ class MemoryStore(PrivacyStore):
 
     def _matching_rows(self, scan: model.Scan, cancel_token: core.CancelToken) -> Iterator[Row]:
         """The rows that satisfy all predicates, with the rates of the code deck."""
-        cancel_token.check()
-        deck = None if scan.code_deck is None else self._deck(scan.code_deck)
         conditions = [condition_of(predicate) for predicate in scan.predicates]
-        read = (name for predicate in scan.predicates for name in columns_read(predicate))
-        for name in (*scan.keys, *read):
-            if name not in _COLUMNS:
-                raise ValueError(f"records have no column {name!r}")
+        _check_columns([*scan.keys, *(name for one in scan.predicates for name in columns_read(one))])
+        for row in self._rated_rows(scan.code_deck, cancel_token):
+            if all(holds(row) for holds in conditions):
+                yield row
+
+    def _rated_rows(self, code_deck: int | None, cancel_token: core.CancelToken) -> Iterator[Row]:
+        """All rows, with the rates of the code deck."""
+        cancel_token.check()
+        deck = None if code_deck is None else self._deck(code_deck)
         for row in self._rows():
             cancel_token.check()
-            rated = row if deck is None else {**row, **rates_of(row, deck)}
-            if all(holds(rated) for holds in conditions):
-                yield rated
+            yield row if deck is None else {**row, **rates_of(row, deck)}
 
     def _deck(self, deck_id: int) -> Mapping[str, Sequence[str]]:
         if deck_id not in self._disk.decks:
@@ -233,8 +245,14 @@ class MemoryStore(PrivacyStore):
         return {entry[0]: entry for entry in self._disk.decks[deck_id]}
 
 
+def _check_columns(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in _COLUMNS:
+            raise ValueError(f"records have no column {name!r}")
+
+
 def _key_column(name: str, values: Sequence[Any]) -> Any:
-    if name not in _TEXTS:
+    if name not in TEXTS:
         return np.array([_ABSENT if value is None else value for value in values], np.int64)
     codes: dict[str, int] = {"": 0}
     return np.array([codes.setdefault(value or "", len(codes)) for value in values], np.int64), list(codes)

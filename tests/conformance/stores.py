@@ -3,7 +3,7 @@
 import shutil
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ Clock = Callable[[], int]
 class StoreFactory(ABC):
     """Makes stores of one kind, and keeps what they leave behind when they are closed."""
 
+    example_share: float = 1.0
+    """Of the examples that a property draws, the share that runs over these stores, for slow ones."""
+
     @abstractmethod
     def open(self, place: Path, config: Config, clock: Clock) -> Store:
         """Opens the store of a place; its records are those that the last store of this place had."""
@@ -35,6 +38,16 @@ class StoreFactory(ABC):
     @abstractmethod
     def remove(self, place: Path) -> None:
         """Removes a place, whose store is closed."""
+
+    def remove_below(self, directory: Path) -> None:
+        """Removes the places in a directory that is about to go itself."""
+        for place in [each for each in self.places if each.is_relative_to(directory)]:
+            self.remove(place)
+
+    @property
+    def places(self) -> Collection[Path]:
+        """Those that keep something elsewhere than in their directory."""
+        return ()
 
 
 class _Clocks:
@@ -79,6 +92,9 @@ class EmbeddedStores(StoreFactory):
 class MemoryStores(StoreFactory):
     """Stores in plain Python, of `memory_store`."""
 
+    # It is the slowest, and only tests use it. `make test-long` runs more of all.
+    example_share = 0.25
+
     def __init__(self) -> None:
         self._disks: dict[Path, Disk] = {}
 
@@ -93,6 +109,10 @@ class MemoryStores(StoreFactory):
 
     def remove(self, place: Path) -> None:
         del self._disks[place]
+
+    @property
+    def places(self) -> Collection[Path]:
+        return self._disks
 
 
 EMBEDDED = EmbeddedStores()

@@ -19,6 +19,7 @@ from pegcount.v1 import records_pb2, reports_pb2
 from service import Service
 
 from conformance.stores import StoreFactory
+from conformance.traffic_tables import traffic_tables
 
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*.case"))
 
@@ -36,6 +37,7 @@ class Answer:
     tables: dict[str, list[Row]] = field(default_factory=dict)
 
 
+@pytest.mark.sampled(25)
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_case(path: Path, stores: StoreFactory, tmp_path: Path) -> None:
     service = Service(tmp_path / "store", stores=stores)
@@ -190,7 +192,8 @@ def _aligned(table: Sequence[tuple[str, Cells]]) -> list[str]:
 
 
 def _ask(step: Call, service: Service) -> Answer:
-    stub = service.admin if step.method == "GetStoreInfo" else service.reports
+    stubs: dict[str, Any] = {"GetStoreInfo": service.admin, "QueryTraffic": service.traffic}
+    stub = stubs.get(step.method, service.reports)
     try:
         response = getattr(stub, step.method)(step.request)
     except grpc.RpcError as error:
@@ -209,7 +212,7 @@ def _lines(response: Any) -> dict[str, Cells]:
     if response.notices:
         codes = [reports_pb2.NoticeCode.Name(notice.code) for notice in response.notices]
         lines["notice"] = tuple(code.removeprefix("NOTICE_CODE_") for code in codes)
-    for name in ("as_of", "row_count"):
+    for name in ("as_of", "row_count", "group_count"):
         if name in response.DESCRIPTOR.fields_by_name:
             lines[name] = (str(getattr(response, name)),)
     return lines
@@ -290,5 +293,6 @@ _TABLES: dict[str, Any] = {
     "QueryActiveSessions": _active,
     "QueryFolderStats": _folders,
     "QueryOriginationQuality": _quality,
+    "QueryTraffic": traffic_tables,
     "GetStoreInfo": lambda response: {"info": [_row(response)]},
 }

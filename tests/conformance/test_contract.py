@@ -100,10 +100,15 @@ def at(us: int) -> Timestamp:
 
 
 def record(
-    session_id: str, setup_us: int = 0, answer: int | None = None, end: int | None = None, **more: Any
+    session_id: str,
+    setup_us: int = 0,
+    answer: int | None = None,
+    end: int | None = None,
+    alert: int | None = None,
+    **more: Any,
 ) -> records_pb2.SessionRecord:
     """A session, with times relative to `SETUP_US` and to its setup, in microseconds."""
-    times = {"answer_time": answer, "end_time": end}
+    times = {"alert_time": alert, "answer_time": answer, "end_time": end}
     given: dict[str, Any] = {
         name: at(SETUP_US + setup_us + us) for name, us in times.items() if us is not None
     }
@@ -157,7 +162,22 @@ SAMPLE: dict[str, Any] = {
     "customer_price": "0.10",
     "app_id": -7,
     "auth_orig_ip": "::ffff:198.51.100.9",
+    "vendor_price": "-0.05",
+    "vendor_currency": "EUR",
+    "sip_status": 486,
+    "release_party": "RELEASE_PARTY_SWITCH",
 }
+
+
+@pytest.fixture(scope="module")
+def with_sample(stores: StoreFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A store with one record, which no test changes."""
+    directory = tmp_path_factory.mktemp("sample") / "store"
+    opened = Place(stores, directory)
+    opened.write(record("a", **SAMPLE))
+    yield opened
+    opened.store.close()
+    stores.remove(directory)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +188,11 @@ SAMPLE: dict[str, Any] = {
         (Between("comp_id", ABSENT, 2**63 - 1), False),
         (Between("customer_price", 100_000_000, 100_000_000), True),
         (Between("duration_ms", 0, 0), True),
+        (Between("vendor_price", -50_000_000, -50_000_000), True),
+        (OneOf("vendor_currency", ("USD", "EUR")), True),
+        (OneOf("sip_status", (486,)), True),
+        (OneOf("release_party", (2, 3)), True),
+        (Present("currency", wanted=False), True),
         (Between("received_time", NOW_US, NOW_US), True),
         (OneOf("app_id", (1, -7)), True),
         (OneOf("comp_id", (ABSENT,)), False),
@@ -202,10 +227,9 @@ SAMPLE: dict[str, Any] = {
     ],
     ids=str,
 )
-def test_a_predicate(place: Place, predicate: Predicate, holds: bool) -> None:
-    place.write(record("a", **SAMPLE))
-    assert place.cells(predicate) == [(0, (int(holds), 0, 0))]
-    assert place.store.any_match([predicate], token()) is holds
+def test_a_predicate(with_sample: Place, predicate: Predicate, holds: bool) -> None:
+    assert with_sample.cells(predicate) == [(0, (int(holds), 0, 0))]
+    assert with_sample.store.any_match([predicate], token()) is holds
 
 
 @pytest.mark.parametrize("address", ["198.51.100.09", "fe80::1%eth0", "198.51.100.9 ", "localhost"])
@@ -286,8 +310,32 @@ def test_rejections(place: Place) -> None:
         0,
         ["MISSING_SESSION_ID", "BAD_PRICE", "ANSWER_BEFORE_SETUP"],
     )
+    of_release: dict[str, Any] = {"vendor_price": "1e3", "sip_status": 99, "release_party": 4}
+    reasons = ["BAD_PRICE", "NUMBER_OUT_OF_RANGE", "UNKNOWN_ENUM_VALUE"]
+    wrong = [record("a", **{name: value}) for name, value in of_release.items()]
+    assert place.write(*wrong) == (0, 0, 0, reasons)
     assert place.store.first_day(token()) is None
     assert place.write(record("a", customer_price="0.0125" + "0" * 30)) == (1, 0, 0, [])
+
+
+def test_alert_times_out_of_order_are_dropped_and_counted(place: Place) -> None:
+    def written(*records: records_pb2.SessionRecord) -> tuple[int, int, int]:
+        outcome = place.store.write(batch(*records))
+        return outcome.accepted, outcome.duplicates, outcome.dropped_alert_times
+
+    early, in_order, late = (record("abc"[n], answer=5, end=9, alert=(-1, 5, 6)[n]) for n in range(3))
+    assert written(early, in_order, late) == (3, 0, 2)
+    expected = [(0, "a", ABSENT), (0, "b", SETUP_US + 5), (0, "c", ABSENT)]
+    assert [cell[:3] for cell in place.cells(keys=["session_id", "alert_time"])] == expected
+    # Sent without the time, they are the same versions.
+    assert written(record("a", answer=5, end=9), early) == (0, 2, 1)
+
+
+def test_an_answer_drops_the_alert_time_of_an_earlier_version(place: Place) -> None:
+    place.write(record("a", alert=6, revision=1), record("a", answer=5, end=9, revision=2))
+    assert [cell[:2] for cell in place.cells(keys=["alert_time"])] == [(0, ABSENT)]
+    place.write(record("a", answer=7, end=9, revision=3))
+    assert [cell[:2] for cell in place.cells(keys=["alert_time"])] == [(0, SETUP_US + 6)]
 
 
 def test_records_of_an_export_come_back_though_new_ones_are_rejected(place: Place) -> None:
@@ -340,6 +388,7 @@ def test_refused_batches(place: Place) -> None:
 def test_retention_by_age(place: Place) -> None:
     place.write(record("old", -3 * DAY_US, end=1), record("active", -3 * DAY_US), record("new", end=1))
     place.store.set_retention(Retention(days=2))
+    place.maintain()
     assert place.write(record("late", -3 * DAY_US, end=1)) == (0, 0, 0, ["BEFORE_RETENTION"])
     assert place.write(record("active", -3 * DAY_US, end=1)) == (0, 1, 0, [])
     assert place.cells(OneOf("session_id", ("old", "new")), keys=["session_id"]) == [(0, "new", (1, 0, 0))]

@@ -11,7 +11,7 @@ from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord
 from properties import budget, deliveries
-from properties.served import SharedService, Upkeep, Write, shared_service
+from properties.served import Delivery, SharedService, Upkeep, Write, shared_service
 
 from conformance.stores import StoreFactory
 from conformance.test_reports_equal_oracle import Scenario, check_scenario
@@ -21,25 +21,28 @@ _NOW_US = calendar.parse_time("2026-04-04", "UTC")
 _SETUP_US = calendar.parse_time("2026-03-27T10:00:00Z", "UTC")
 
 
+def corrected(versions: list[SessionRecord]) -> st.SearchStrategy[Delivery]:
+    return deliveries.corrected(versions, _NOW_US)
+
+
 @budget.drawn(budget.scaled(120))
-@given(data=st.data(), versions=VERSIONS)
+@given(drawn=deliveries.delivered(VERSIONS.map(strategies.without_ties), corrected))
 def test_corrections_equal_the_oracle(
-    stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]
+    stores: StoreFactory, drawn: tuple[list[SessionRecord], Delivery]
 ) -> None:
-    messages = strategies.without_ties(versions)
-    delivery = data.draw(deliveries.corrected(messages, _NOW_US))
+    messages, delivery = drawn
     world = World("UTC", (), _NOW_US, messages, {})
     check_scenario(Scenario(Config(), world, delivery, REQUESTS), stores, budget.Tally())
 
 
 @budget.drawn(budget.scaled(100))
-@given(data=st.data(), versions=VERSIONS)
+@given(drawn=deliveries.delivered(VERSIONS, corrected))
 def test_corrections_written_again_change_nothing(
-    stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]
+    stores: StoreFactory, drawn: tuple[list[SessionRecord], Delivery]
 ) -> None:
+    versions, delivery = drawn
     corrections = {message.session_id: whole(message) for message in versions}
     again = Write(list(corrections.values()), _NOW_US, corrects=True)
-    delivery = data.draw(deliveries.corrected(versions, _NOW_US))
     outcome = shared_service(Config(), stores).load([*delivery, again, Upkeep.REOPEN, again], _NOW_US)[-1]
     # One without a part is rejected if its record has parts only, as the first time.
     assert counts(outcome) == (0, 0, len(corrections) - len(outcome.rejected))

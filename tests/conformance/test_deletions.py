@@ -29,6 +29,7 @@ def write_five(place: Place) -> None:
     place.write(record("b1", end=9, source="b"), record("1", -DAY_US, end=9), record("2"))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("what", "left"),
     [

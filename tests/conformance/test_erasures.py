@@ -56,6 +56,7 @@ def test_a_number_is_erased_in_all_forms_and_later_writes_are_held_to_that(place
     assert place.store.count_parties([NUMBER, OTHER], token()) == 1
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("field", PARTY_FIELDS)
 def test_every_field_of_a_party_is_erased(place: Place, field: str) -> None:
     held: dict[str, Any] = {"a": {field: FORMS[0]}, "b": {field: OTHER}, "c": {field: FORMS[2]}}
@@ -145,6 +146,7 @@ def test_a_lifted_erasure_holds_later_writes_no_more(place: Place) -> None:
     assert erase(place, NUMBER) == ErasureOutcome(1, 3)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("milliseconds", range(0, 40, 2))
 def test_an_erasure_whose_call_ended_is_complete_once_it_is_lifted(place: Place, milliseconds: int) -> None:
     write_callers(place, *FORMS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from google.protobuf.descriptor import FieldDescriptor
-from oracle import records
+from oracle import parts, records
 from pegcount.v1 import records_pb2
 from pegcount.v1.admin_pb2 import CodeDeckEntry
 from pegcount.v1.records_pb2 import SessionRecord
@@ -31,13 +31,18 @@ _DEFAULTS = {"kind": records_pb2.SESSION_KIND_CALL, "is_last_attempt": True}
 
 
 def without_events(messages: Sequence[SessionRecord]) -> list[SessionRecord]:
-    """Returns copies of the valid messages without an event, each with a unique id."""
+    """Returns copies of the valid messages without an event, each with a unique id.
+
+    They lack alert times out of order, which the service drops.
+    """
     found: list[SessionRecord] = []
     for message in messages:
         if message.event == records_pb2.SESSION_EVENT_UNSPECIFIED and not records.reject_reasons(message):
             record = SessionRecord()
             record.CopyFrom(message)
             record.session_id = f"{message.session_id}-{len(found)}"
+            if parts.has_alert_out_of_order(parts.values(record)):
+                record.ClearField("alert_time")
             found.append(record)
     return found
 
@@ -47,7 +52,7 @@ def sessions(messages: Sequence[SessionRecord]) -> pa.Table:
     columns: dict[str, pa.Array] = {"row": pa.array(range(len(messages)), pa.int64())}
     for field in SessionRecord.DESCRIPTOR.fields:
         values = [_value(message, field) for message in messages]
-        if field.name == "customer_price":
+        if field.name.endswith("_price"):
             prices = [None if value is None else Decimal(value) for value in values]
             columns[field.name] = pa.array(prices, _PRICE)
         else:

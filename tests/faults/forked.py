@@ -7,6 +7,7 @@ Importing the modules takes longer than a workload, and a long run has thousands
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -55,6 +56,8 @@ class ForkServer:
 
 def main() -> None:
     """Executes orders until the input ends."""
+    # A collection in a workload would write to what all of them share, and so copy it.
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         process = os.fork()

@@ -16,7 +16,8 @@ from waiting import wait_until
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, an ioctl of the kernel."""
 _WITHOUT_FLUSHING_THE_LOG = 2
-_UNMOUNT_SECONDS_MAX = 20.0
+_UNMOUNT_SECONDS_MAX = 60.0
+"""On a busy machine, the end of a killed process takes long, as that of its writes to a disk that is cut."""
 
 
 class PowerCutImage:
@@ -128,7 +129,8 @@ def needs_loop_devices(directory: Path) -> None:
 def _unmount(mount_point: Path) -> None:
     try:
         wait_until(lambda: _is_unmounted(mount_point), "the end of its use", _UNMOUNT_SECONDS_MAX, 0.1)
-    except AssertionError:
+    except AssertionError as error:
+        error.add_note(f"used by: {_users(mount_point)}")
         _run("umount", "--lazy", str(mount_point))
         raise
 
@@ -138,6 +140,18 @@ def _is_unmounted(mount_point: Path) -> bool:
         _run("umount", str(mount_point))
         return True
     return False
+
+
+def _users(mount_point: Path) -> list[str]:
+    """Returns the processes that have a file of a file system open, or mapped, or are in it."""
+    users = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            links = [process / "cwd", *(process / "fd").iterdir(), *(process / "map_files").iterdir()]
+            if any(str(os.readlink(each)).startswith(f"{mount_point}/") for each in links):
+                name = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                users.add(f"{process.name} {name}")
+    return sorted(users)
 
 
 def _run(*command: str) -> str:

@@ -37,7 +37,7 @@ def loop_devices(tmp_path: Path) -> None:
 
 def test_answered_erasures_survive_kills(tmp_path: Path, add_to_table: AddToTable) -> None:
     add_to_table(
-        Campaign("erasing process killed", "PEGCOUNT_FAULT_KILLS", 10, KILLS_PER_UNIT).run(
+        Campaign("erasing process killed", "PEGCOUNT_FAULT_KILLS", 5, KILLS_PER_UNIT).run(
             tmp_path, kill_repeatedly
         )
     )

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 
 from fuzz.served import Metadata, Served, methods_of
 
@@ -23,7 +23,7 @@ _REPORT = "pegcount.v1.ReportService/QueryActiveSessions"
 _REPORT_MESSAGE = reports_pb2.QueryActiveSessionsRequest(return_fields=["quantity"]).SerializeToString()
 _REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 GROUPS = {
-    "rpc-reports": methods_of("pegcount.v1.ReportService"),
+    "rpc-reports": methods_of("pegcount.v1.ReportService", "pegcount.v1.TrafficService"),
     "rpc-records": methods_of("pegcount.v1.RecordService"),
     "rpc-admin": methods_of("pegcount.v1.AdminService"),
     "rpc-open": methods_of("grpc.health.v1.Health", *_REFLECTION),
@@ -53,7 +53,7 @@ def message_class(method: str) -> type[Message]:
     if service in _REFLECTION:
         reflected: type[Message] = reflection_pb2.ServerReflectionRequest
         return reflected
-    for module in (reports_pb2, records_pb2, admin_pb2):
+    for module in (reports_pb2, traffic_pb2, records_pb2, admin_pb2):
         declared = module.DESCRIPTOR.services_by_name.get(service.rpartition(".")[2])
         if declared is not None:
             return GetMessageClass(declared.methods_by_name[name].input_type)

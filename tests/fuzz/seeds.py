@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 from security.token_attacks import RSA, SECRET_ISSUER, trusted_issuers
 from server_tests.example_requests import ASK_ACTIVE, ASK_FOLDER, ASK_QUALITY, ASK_USAGE, ONE_CODE, changed
 from service import NOW_US
@@ -50,6 +50,39 @@ _SCOPED_CREDENTIAL = admin_pb2.CreateCredentialRequest(
         shown_fields=["orig_src_party_id"],
     ),
     limits=admin_pb2.CredentialLimits(calls_per_second=5, write_streams=1),
+)
+_TRAFFIC = traffic_pb2.QueryTrafficRequest(
+    from_time="2026-03-29",
+    to_time="2026-03-30",
+    time_zone="Europe/Berlin",
+    granularity=reports_pb2.GRANULARITY_HOUR,
+    metrics=[
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_CALLS),
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_NER, causes=[16, 17]),
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_PDD_PERCENTILE, percentile=95),
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_SHORT_CALLS, threshold_ms=6000),
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_REVENUE),
+    ],
+    group_by=[
+        traffic_pb2.GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_DST_PREFIX, digits=4),
+        traffic_pb2.GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_WEEKDAY),
+    ],
+    filters=[
+        traffic_pb2.TrafficFilter(
+            dimension=traffic_pb2.TRAFFIC_DIMENSION_CAUSE,
+            integers=[34],
+            range=traffic_pb2.IntegerRange(low=16, high=31),
+            absent=True,
+        ),
+        traffic_pb2.TrafficFilter(
+            dimension=traffic_pb2.TRAFFIC_DIMENSION_ACCOUNT_ID,
+            texts=["a1"],
+            text=reports_pb2.TextFilter(starts_with="a"),
+            negate=True,
+        ),
+    ],
+    attempts=traffic_pb2.ATTEMPTS_ALL,
+    top=traffic_pb2.TopSpec(metric=1, limit=3, other=True),
 )
 _TIMES = (
     "yesterday",
@@ -102,6 +135,7 @@ def _requests(method: str) -> list[Message]:
         "QueryActiveSessions": [ASK_ACTIVE],
         "QueryFolderStats": [ASK_FOLDER],
         "QueryOriginationQuality": [ASK_QUALITY],
+        "QueryTraffic": [_TRAFFIC],
         "PutCodeDeck": [ONE_CODE],
         "WriteRecords": [records_pb2.WriteRecordsRequest(records=map(record, range(3)))] * 2,
         "DeleteRecords": [admin_pb2.DeleteRecordsRequest(source="pbx", session_ids=["call-1"])],
@@ -131,9 +165,24 @@ def _token_config() -> bytes:
     return (directory / "tokens.toml").read_bytes()
 
 
+_LOW_CARDINALITY = b"\x16LowCardinality(String)\1" + b"\0" * 8 + b"\6" + b"\0" * 6 + b"\2" + b"\0" * 7
+_CELLS = (
+    b"\6\1\3bin\6UInt32\1\0\0\0\x10disconnect_cause\5Int64\x10"
+    + b"\0" * 7
+    + b"\x0aaccount_id"
+    + _LOW_CARDINALITY
+    + b"\0\1a\1"
+    + b"\0" * 7
+    + b"\1"
+    + b"".join(bytes([len(name)]) + name + b"\6UInt16\2\0" for name in (b"first", b"second", b"third"))
+)
+"""A block of one cell, as ClickHouse sends it."""
+
+
 def _core_seeds() -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "core-batch", [batch(1), batch(3)]
     yield "core-lists", [batch(2), _FILTERED.SerializeToString()]
+    yield "core-blocks", [_CELLS, _CELLS * 2, b"\2\1\1a\4Int8\xff\1b\x0eFixedString(2)xy", b"\0\0"]
     yield "core-deck-request", [ONE_CODE.SerializeToString()]
     yield "core-deck-json", [b'[["49", "Germany", "DE"], ["1555", "Fiction", "US"]]', b"[]"]
     yield "core-filters", [bytes(range(256)), bytes(range(255, -1, -1)), b"\7\1\3\0\1\2acme" * 20]

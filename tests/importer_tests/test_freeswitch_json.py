@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from pegcount.importers.parsed_line import ParsedRecord, SkippedLine, SkipReason
 from pegcount.importers.undecoded import decode_fields, shown
-from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
+from pegcount.v1.records_pb2 import SESSION_KIND_CALL, ReleaseParty, SessionRecord
 
 from .reading import only_record, options, outline, parse
 
@@ -122,6 +122,90 @@ def test_percent_signs_of_plain_values_are_preserved() -> None:
 )
 def test_times(data: dict[str, Any], expected: str) -> None:
     check(json.dumps(data), f"1 a1 {expected}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "flow_times", "expected"),
+    [
+        ({}, {}, None),
+        ({"progress_uepoch": "0", "progress_media_uepoch": "0"}, {"progress_time": "0"}, None),
+        ({"progress_uepoch": str(START_US + 2_000_000)}, {"progress_time": str(START_US)}, 2.0),
+        ({}, {"progress_time": str(START_US + 1_500_000)}, 1.5),
+        ({"progress_epoch": "1774688403"}, {}, 2.75),
+        ({"progress_media_uepoch": str(START_US + 900_000)}, {}, 0.9),
+        # Early media came before the ringing, and the caller heard it first.
+        (
+            {"progress_media_uepoch": str(START_US + 900_000)},
+            {"progress_time": str(START_US + 1_500_000)},
+            0.9,
+        ),
+    ],
+)
+def test_the_alert_is_the_first_ringing_or_early_media(
+    variables: dict[str, str], flow_times: dict[str, str], expected: float | None
+) -> None:
+    of_call = flow()
+    of_call["times"] |= flow_times
+    record = only_record(parse("freeswitch-json", json.dumps(document(of_call, **variables))))
+    assert record.HasField("alert_time") is (expected is not None)
+    if expected is not None:
+        assert record.alert_time.ToMicroseconds() == START_US + round(expected * 1_000_000)
+
+
+UNANSWERED = {"answer_uepoch": "0", "answer_epoch": "0", "bridge_uuid": ""}
+BUSY_THERE = UNANSWERED | {
+    "sip_hangup_disposition": "send_refuse",
+    "last_bridge_proto_specific_hangup_cause": "sip:486",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "party"),
+    [
+        ({}, None, None),
+        ({"sip_hangup_disposition": "recv_bye", "sip_term_status": "200"}, 200, "ORIGINATION"),
+        ({"sip_hangup_disposition": "send_bye", "sip_call_id": "x"}, 200, "TERMINATION"),
+        # The switch itself was the called side, as an IVR is, or had its reasons.
+        ({"sip_hangup_disposition": "send_bye", "bridge_uuid": ""}, None, "SWITCH"),
+        ({"sip_hangup_disposition": "send_bye", "hangup_cause": "ALLOTTED_TIMEOUT"}, None, "SWITCH"),
+        # A transfer after the answer failed; the call was answered all the same.
+        ({"last_bridge_proto_specific_hangup_cause": "sip:486"}, 200, None),
+        (BUSY_THERE, 486, "TERMINATION"),
+        (BUSY_THERE | {"sip_term_status": "603"}, 603, "TERMINATION"),
+        # Nobody answered until the switch gave up on the called side.
+        (BUSY_THERE | {"last_bridge_proto_specific_hangup_cause": "sip:487"}, 487, "SWITCH"),
+        (UNANSWERED | {"sip_hangup_disposition": "send_refuse"}, None, "SWITCH"),
+        (
+            UNANSWERED | {"sip_hangup_disposition": "recv_cancel", "sip_invite_failure_status": "487"},
+            487,
+            "ORIGINATION",
+        ),
+        # Legs that the switch originated: the party at the other end is the called one.
+        ({"direction": "outbound", "sip_hangup_disposition": "recv_bye"}, None, "TERMINATION"),
+        ({"direction": "outbound", "sip_hangup_disposition": "send_bye"}, None, None),
+        (
+            UNANSWERED | {"direction": "outbound", "sip_hangup_disposition": "send_cancel"},
+            None,
+            "SWITCH",
+        ),
+        (
+            UNANSWERED
+            | {"direction": "outbound", "sip_hangup_disposition": "recv_refuse", "sip_term_status": "404"},
+            404,
+            "TERMINATION",
+        ),
+        (UNANSWERED | {"sip_term_status": "none", "proto_specific_hangup_cause": "q850:17"}, None, None),
+    ],
+)
+@pytest.mark.parametrize("is_encoded", [False, True])
+def test_how_the_call_ended(
+    variables: dict[str, str], status: int | None, party: str | None, is_encoded: bool
+) -> None:
+    plain = document(**variables)
+    record = only_record(parse("freeswitch-json", json.dumps(encoded(plain) if is_encoded else plain)))
+    assert (record.sip_status if record.HasField("sip_status") else None) == status
+    found = ReleaseParty.Name(record.release_party) if record.HasField("release_party") else None
+    assert found == (party and f"RELEASE_PARTY_{party}")
 
 
 def test_the_called_party_is_the_one_dialled_before_a_transfer() -> None:

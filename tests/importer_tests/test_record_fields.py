@@ -34,6 +34,10 @@ BERLIN = get_zone("Europe/Berlin")
         ("tenant_id", "9223372036854775807", 2**63 - 1),
         ("folder", " Süd, 1 ", " Süd, 1 "),
         ("customer_price", "0.0125", "0.0125"),
+        ("vendor_currency", "EUR", "EUR"),
+        ("sip_status", "486", 486),
+        ("release_party", "termination", 2),
+        ("release_party", "RELEASE_PARTY_SWITCH", 3),
     ],
 )
 def test_values(name: str, text: str, expected: object) -> None:
@@ -90,6 +94,6 @@ def test_all_bad_overrides_are_named() -> None:
 
 
 def test_identity_and_times_cannot_be_overridden() -> None:
-    fixed_names = {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
+    fixed_names = {"source", "session_id", "event", "setup_time", "alert_time", "answer_time", "end_time"}
     fixed_names |= {"part", "part_class"}
     assert set(FIELD_NAMES) - set(OVERRIDABLE_NAMES) == fixed_names

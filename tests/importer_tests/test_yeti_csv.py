@@ -1,8 +1,14 @@
 """yeti-csv: rows of the table cdr.cdr."""
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.errors import ImportFileError
-from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
+from pegcount.v1.records_pb2 import (
+    RELEASE_PARTY_TERMINATION,
+    SESSION_KIND_CALL,
+    ReleaseParty,
+    SessionRecord,
+)
 
 from .reading import csv_line, only_record, options, outline, parse
 
@@ -36,6 +42,11 @@ ROW = {
     "term_call_id": "def@198.51.100.1",
     "orig_gw_id": "31",
     "term_gw_id": "41",
+    "vendor_price": "0.0100",
+    "pdd": "1.75",
+    "lega_disconnect_code": "503",
+    "legb_disconnect_code": "486",
+    "disconnect_initiator_id": "2",
 }
 TIMES = "2026-03-28T09:00:00.500000Z 2026-03-28T09:00:05.250000Z 2026-03-28T09:02:05Z"
 
@@ -79,7 +90,89 @@ def test_fields() -> None:
         term_clients_id=21,
         term_accounts_id=2001,
         term_rates_code="44",
+        alert_time=Timestamp(seconds=1_774_688_402, nanos=250_000_000),
+        vendor_price="0.0100",
+        sip_status=486,
+        release_party=RELEASE_PARTY_TERMINATION,
     )
+
+
+@pytest.mark.parametrize(
+    ("cells", "seconds"),
+    [
+        ({"pdd": ""}, None),
+        ({"pdd": "NULL"}, None),
+        ({"pdd": "0"}, 0.0),
+        ({"pdd": "1.2345678"}, 1.234568),
+        ({"pdd": "5e-05"}, 0.00005),
+        # Without ringing, Yeti has the time up to the answer, with the digits of a `real`; times are rounded.
+        ({"pdd": "4.75"}, None),
+        ({"pdd": "4.7493"}, None),
+        ({"pdd": "5.6"}, None),
+        ({"pdd": "4.7"}, 4.7),
+        # What cannot be is left to the store, which drops and counts it.
+        ({"pdd": "6"}, 6.0),
+        ({"pdd": "-1"}, -1.0),
+        ({"pdd": "4.75", "time_connect": ""}, 4.75),
+    ],
+)
+def test_the_alert_follows_the_setup_by_the_post_dial_delay(
+    cells: dict[str, str], seconds: float | None
+) -> None:
+    record = only_record(parse("yeti-csv", table(cells)))
+    assert record.HasField("alert_time") is (seconds is not None)
+    if seconds is not None:
+        delay_us = record.alert_time.ToMicroseconds() - record.setup_time.ToMicroseconds()
+        assert delay_us == round(seconds * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("code_of_leg_a", "code_of_leg_b", "expected"),
+    [
+        ("487", "486", 486),
+        # No vendor was asked, or the code is one of the switch.
+        ("403", "", 403),
+        ("403", "0", 403),
+        ("503", "8004", 503),
+        ("", "", 0),
+        ("1600", "NULL", 0),
+    ],
+)
+def test_the_status_is_what_the_vendor_responded(
+    code_of_leg_a: str, code_of_leg_b: str, expected: int
+) -> None:
+    cells = {"lega_disconnect_code": code_of_leg_a, "legb_disconnect_code": code_of_leg_b}
+    record = only_record(parse("yeti-csv", table(cells)))
+    assert (record.sip_status, record.HasField("sip_status")) == (expected, expected != 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("0", "SWITCH"), ("1", "SWITCH"), ("2", "TERMINATION"), ("3", "ORIGINATION")),
+        *(("Routing", "SWITCH"), ("Switch", "SWITCH"), ("Destination", "TERMINATION")),
+        *(("Origination", "ORIGINATION"), ("", "UNSPECIFIED")),
+    ],
+)
+def test_who_ended_the_call(text: str, expected: str) -> None:
+    record = only_record(parse("yeti-csv", table({"disconnect_initiator_id": text})))
+    assert ReleaseParty.Name(record.release_party) == f"RELEASE_PARTY_{expected}"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"pdd": "soon"}, "pdd: 'soon' is not a number of seconds"),
+        ({"legb_disconnect_code": "busy"}, "legb_disconnect_code: 'busy' is not a whole number"),
+        (
+            {"disconnect_initiator_id": "4"},
+            "disconnect_initiator_id: '4' is not one of"
+            " 0, 1, Routing, Switch, 2, Destination, 3, Origination",
+        ),
+    ],
+)
+def test_a_cell_of_another_kind_is_named(cells: dict[str, str], reason: str) -> None:
+    check(table(cells), f"2 ! {reason}")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +231,7 @@ def test_titles_stand_for_the_columns() -> None:
     titles += ["Src Prefix Routing", "Dst Prefix Routing", "Src Prefix In", "Dst Prefix In"]
     titles += ["Src Prefix Out", "Dst Prefix Out", "Destination Prefix", "Dialpeer Prefix", "Auth Orig Ip"]
     titles += ["Customer Price", "Lega Q850 Cause", "Orig Call", "Term Call", "Orig Gw", "Term Gw"]
+    titles += ["Vendor Price", "Pdd", "Lega Disconnect Code", "Legb Disconnect Code", "Disconnect Initiator"]
     assert len(titles) == len(ROW)
     assert only_record(parse("yeti-csv", csv_line(titles) + csv_line(ROW.values()))) == named
 

@@ -128,8 +128,8 @@ def test_a_pipe_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
                 LOG.info("line %d", number)
             wait_until(lambda: log.dropped_count > 10_000)
             close_s = monotonic()
-        assert monotonic() - close_s < 4
-        assert monotonic() - begin_s < 20
+        assert monotonic() - close_s < 6
+        assert monotonic() - begin_s < 60
         first, _, _ = os.read(reader, 100).partition(b"\n")
         assert first.endswith(b"INFO line 0")
 

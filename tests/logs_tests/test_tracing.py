@@ -171,7 +171,7 @@ def test_a_collector_that_does_not_answer_holds_up_nobody(
                 service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
         begin_s = monotonic()
         tracer.close()
-        assert monotonic() - begin_s < 6
+        assert monotonic() - begin_s < 9
 
 
 def test_a_server_process_exports_its_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

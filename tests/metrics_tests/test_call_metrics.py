@@ -202,7 +202,7 @@ def test_connections_and_health(running: Observed) -> None:
     assert running.sample("pegcount_connections") == 0
     running.service.reports.QueryActiveSessions(ASK_ACTIVE, timeout=20)
     assert running.sample("pegcount_connections") == 1
-    names = {"", REPORTS, RECORDS, "pegcount.v1.AdminService", "pegcount.live"}
+    names = {"", REPORTS, RECORDS, "pegcount.v1.TrafficService", "pegcount.v1.AdminService", "pegcount.live"}
     assert running.samples("pegcount_health") == {(name,): 1 for name in names}
     running.service.stop()
     assert running.samples("pegcount_health") == {("pegcount.live",): 1}

@@ -94,7 +94,7 @@ def test_a_server_that_starts_can_be_seen(
         assert opens.wait(30)
         return EmbeddedStore(*arguments, **options)
 
-    monkeypatch.setattr("pegcount.process.running.EmbeddedStore", open_late)
+    monkeypatch.setattr("pegcount.store.location.EmbeddedStore", open_late)
     port = free_port()
     url = f"http://127.0.0.1:{port}/metrics"
     running = serve(ServeSettings(tmp_path, LOOPBACK, metrics_listen=f"127.0.0.1:{port}", create=True))

@@ -10,6 +10,9 @@ Values = dict[str, Any]
 """The fields of a record that have a value, times as `Timestamp`."""
 
 _NEVER = (-1, -1)
+_OF_CALLED_SIDE = (
+    *("disconnect_cause", "alert_time", "vendor_price", "vendor_currency", "sip_status", "release_party"),
+)
 
 
 def values(record: SessionRecord) -> Values:
@@ -45,8 +48,14 @@ def join(parts: Sequence[Values]) -> Values:
     return joined
 
 
+def has_alert_out_of_order(found: Values) -> bool:
+    """Whether a version or a part has an alert time before its setup or after its answer."""
+    setup, alert, answer = (_instant(found, f"{name}_time") for name in ("setup", "alert", "answer"))
+    return alert != _NEVER and (alert < setup or (answer != _NEVER and answer < alert))
+
+
 def _is_terminating(name: str) -> bool:
-    return name.startswith(("term_", "equipment_")) or name == "disconnect_cause"
+    return name.startswith(("term_", "equipment_")) or name in _OF_CALLED_SIDE
 
 
 def _part_class(part: Values) -> int:

@@ -45,6 +45,8 @@ class Session:
     texts: dict[str, str]
     numbers: dict[str, int]
     received_us: int
+    alert_us: int | None = None
+    release_party: int = 0
 
     @property
     def finished(self) -> bool:
@@ -96,17 +98,20 @@ class _MergedSession:
 def canonical(record: SessionRecord) -> SessionRecord:
     """Normalizes a record: messages with the same canonical form are the same version.
 
-    Drops empty texts and enum fields of value 0, rounds times down to microseconds, and shortens the price.
+    Drops empty texts, enum fields of value 0 and alert times out of order, rounds times down to microseconds,
+    and shortens the prices.
     """
     found = SessionRecord()
     for field, value in record.ListFields():
         if isinstance(value, Timestamp):
             seconds, nanos = divmod(micros(value) * 1000, 10**9)
             getattr(found, field.name).CopyFrom(Timestamp(seconds=seconds, nanos=nanos))
-        elif field.name == "customer_price" and value:
-            found.customer_price = _shortest(value) if is_valid_price(value) else value
+        elif field.name in PRICE_NAMES and value:
+            setattr(found, field.name, _shortest(value) if is_valid_price(value) else value)
         elif value != "" and (field.enum_type is None or value):
             setattr(found, field.name, value)
+    if parts.has_alert_out_of_order(parts.values(found)):
+        found.ClearField("alert_time")
     return found
 
 
@@ -283,6 +288,8 @@ def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
         texts=texts,
         numbers=numbers,
         received_us=received_us,
+        alert_us=_micros_of(plain, "alert_time"),
+        release_party=plain.get("release_party", 0),
     )
 
 
@@ -300,7 +307,10 @@ def _merged_part(versions: dict[Rank, SessionRecord]) -> parts.Values:
         (answer_rank, answer), (end_rank, end) = values["answer_time"], values["end_time"]
         if micros(end) < micros(answer):
             del values["end_time" if end_rank < answer_rank else "answer_time"]
-    return {name: value for name, (_, value) in values.items()}
+    merged = {name: value for name, (_, value) in values.items()}
+    if parts.has_alert_out_of_order(merged):
+        del merged["alert_time"]
+    return merged
 
 
 def _micros_of(values: parts.Values, name: str) -> int | None:
@@ -318,6 +328,7 @@ def _names(field_type: int) -> list[str]:
 
 NUMBER_NAMES = frozenset(_names(FieldDescriptor.TYPE_INT64))
 TEXT_NAMES = frozenset(_names(FieldDescriptor.TYPE_STRING))
+PRICE_NAMES = ("customer_price", "vendor_price")
 
 
 def is_valid_price(text: str) -> bool:
@@ -333,6 +344,8 @@ def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
     present = {field.name: value for field, value in record.ListFields()}
     texts = [value for value in present.values() if isinstance(value, str)]
     numbers = [value for name, value in present.items() if name in NUMBER_NAMES]
+    enums = [record.kind, record.event, record.part_class, record.release_party]
+    prices = [present.get(name) for name in PRICE_NAMES]
     checks = {
         records_pb2.REJECT_REASON_MISSING_SESSION_ID: not record.session_id,
         records_pb2.REJECT_REASON_MISSING_SETUP_TIME: "setup_time" not in present,
@@ -340,14 +353,11 @@ def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
             record.event == records_pb2.SESSION_EVENT_END and "end_time" not in present
         ),
         records_pb2.REJECT_REASON_TEXT_TOO_LONG: any(len(text.encode()) > TEXT_BYTES_MAX for text in texts),
-        records_pb2.REJECT_REASON_BAD_PRICE: (
-            bool(record.customer_price) and not is_valid_price(record.customer_price)
+        records_pb2.REJECT_REASON_BAD_PRICE: any(price and not is_valid_price(price) for price in prices),
+        records_pb2.REJECT_REASON_UNKNOWN_ENUM_VALUE: max(enums) > 3 or min(enums) < 0,
+        records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE: (
+            INT64_MIN in numbers or not 100 <= present.get("sip_status", 100) <= 699
         ),
-        records_pb2.REJECT_REASON_UNKNOWN_ENUM_VALUE: (
-            max(record.kind, record.event, record.part_class) > 3
-            or min(record.kind, record.event, record.part_class) < 0
-        ),
-        records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE: INT64_MIN in numbers,
     }
     reasons = {reason for reason, wrong in checks.items() if wrong}
     return frozenset(reasons | _time_reasons(present))

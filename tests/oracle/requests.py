@@ -76,7 +76,7 @@ def _is_any(record: SessionRecord) -> bool:
     return True
 
 
-def _pivot(
+def pivot(
     dice: Dice, world: World, is_wanted: Callable[[SessionRecord], bool] = _is_any
 ) -> tuple[int, SessionRecord]:
     """Picks an instant to build a range around, mostly the setup of a record, and that record."""
@@ -89,7 +89,7 @@ def _pivot(
 
 
 @st.composite
-def _range_fields(draw: st.DrawFn, world: World, granularity: int, pivot_us: int) -> dict[str, Any]:
+def range_fields(draw: st.DrawFn, world: World, granularity: int, pivot_us: int) -> dict[str, Any]:
     """Draws `from_time`, `to_time` and `time_zone` for at most about 400 bins, sometimes reversed."""
     fields: dict[str, Any] = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
@@ -131,14 +131,14 @@ def usage_requests(
     """Draws AsrUsage requests with every granularity, kind and filter, and a moving average for some DAY
     bins."""
     granularity = draw(st.sampled_from(granularities))
-    pivot_us, pivot_record = _pivot(Dice(draw(st.binary(min_size=8, max_size=8))), world)
+    pivot_us, pivot_record = pivot(Dice(draw(st.binary(min_size=8, max_size=8))), world)
     request = reports_pb2.QueryAsrUsageRequest(
         granularity=reports_pb2.Granularity.Name(granularity),
         app_ids=draw(_some(DIMENSIONS["app_id"], 99)),
         comp_ids=draw(_some(DIMENSIONS["comp_id"], 99)),
         tenant_ids=draw(_some(DIMENSIONS["tenant_id"], 99)),
         absent=draw(_absent(("app_id", "comp_id", "tenant_id"))),
-        **draw(_range_fields(world, granularity, pivot_us)),
+        **draw(range_fields(world, granularity, pivot_us)),
     )
     own_kind = pivot_record.kind or SESSION_KIND_CALL
     request.kind = draw(st.sampled_from((own_kind, own_kind, own_kind, 0, 1, 2, 3)))  # type: ignore[assignment]
@@ -189,7 +189,7 @@ def folder_requests(
     fields = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
     dice = Dice(draw(st.binary(min_size=16, max_size=16)))
-    pivot_us, pivot_record = _pivot(dice, world, _is_counted_call)
+    pivot_us, pivot_record = pivot(dice, world, _is_counted_call)
     middle = calendar.date_of(zone, pivot_us)
     first = middle - timedelta(days=dice.pick((0, 0, 1, 7, 40)))
     last = middle + timedelta(days=dice.pick((0, 0, 1, 7, 40, -1)))
@@ -287,7 +287,7 @@ def quality_requests(
     """Draws OriginationQuality requests with every sampling and at most two filters, often none."""
     sampling = draw(st.sampled_from(granularities))
     dice = Dice(draw(st.binary(min_size=8, max_size=8)))
-    pivot_us, pivot_record = _pivot(dice, world, _is_counted_call)
+    pivot_us, pivot_record = pivot(dice, world, _is_counted_call)
     names = (
         draw(st.lists(st.sampled_from(QUALITY_FILTERS), max_size=2, unique=True))
         if draw(st.booleans())
@@ -296,7 +296,7 @@ def quality_requests(
     return reports_pb2.QueryOriginationQualityRequest(
         **draw(_account_fields(pivot_record)),
         sampling=reports_pb2.Granularity.Name(sampling),
-        **draw(_range_fields(world, sampling, pivot_us)),
+        **draw(range_fields(world, sampling, pivot_us)),
         **{name: draw(_quality_filter(name, pivot_record)) for name in names},
     )
 

@@ -108,9 +108,14 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
         "0.100000001",
     ),
     **{f"{leg}_{name}": pool for leg in ("orig", "term") for name, pool in _OF_LEG.items()},
+    "vendor_price": (None, "0.1", "0.05", "-0.10", "0", "9223372036.854775807"),
+    "currency": (None, "EUR", "EUR", "USD", "EUR", ""),
+    "vendor_currency": (None, "EUR", "EUR", "USD", "EUR", ""),
+    "sip_status": (None, 200, 486, 100, 699),
+    "release_party": (None, 1, 2, 3, 0),
 }
 # Enough bytes for all choices of the longest session.
-_SESSION_BYTES = 100
+_SESSION_BYTES = 110
 
 _Item = TypeVar("_Item")
 
@@ -241,6 +246,9 @@ def _session_of(dice: Dice, ticks: tuple[int, ...]) -> list[SessionRecord]:
     }
     end_us = (setup_us if answer_us is None else answer_us) + talk_us
     times = {"answer_time": stamp(answer_us), "end_time": stamp(end_us, dice.pick((0, 1)))}
+    if dice.below(2):
+        # Also before the setup or after the answer.
+        fields["alert_time"] = stamp(max(0, setup_us + dice.pick((*TALK_US, -1))), dice.pick((0, 999)))
     return _in_parts(dice, build(dice, fields, times))
 
 
@@ -321,7 +329,10 @@ _DAMAGES: tuple[Callable[[SessionRecord], object], ...] = (
     lambda record: record.MergeFrom(SessionRecord(company="ä" * 129)),
     lambda record: record.MergeFrom(SessionRecord(customer_price="0.1234567891")),
     lambda record: record.MergeFrom(SessionRecord(customer_price="1e3")),
+    lambda record: record.MergeFrom(SessionRecord(vendor_price="0.1234567891")),
     lambda record: record.MergeFrom(SessionRecord(tenant_id=records.INT64_MIN)),
+    lambda record: record.MergeFrom(SessionRecord(sip_status=99)),
+    lambda record: record.MergeFrom(SessionRecord(sip_status=700)),
 )
 
 

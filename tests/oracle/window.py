@@ -1,10 +1,10 @@
-"""The time range of AsrUsage and OriginationQuality requests, and the parts of the answer that echo it."""
+"""The time range of requests that give one, and the parts of the answer that echo it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pegcount.config import Config
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import reports_pb2, traffic_pb2
 
 from . import calendar
 from .expected import Violations
@@ -25,7 +25,9 @@ class Window:
 
 
 def read_window(
-    request: reports_pb2.QueryAsrUsageRequest | reports_pb2.QueryOriginationQualityRequest,
+    request: reports_pb2.QueryAsrUsageRequest
+    | reports_pb2.QueryOriginationQualityRequest
+    | traffic_pb2.QueryTrafficRequest,
     now_us: int,
     violations: Violations,
 ) -> Window | None:

@@ -18,8 +18,11 @@ from hypothesis import HealthCheck, Phase, assume, event, settings
 from hypothesis.errors import UnsatisfiedAssumption
 from seeds import SEED
 
-DEFAULT_COUNT = 2_000
-COUNT = int(os.environ.get("PEGCOUNT_EXAMPLES", DEFAULT_COUNT))
+_SHORT_COUNT = 1_000
+"""Of `make test`: each run draws others, and `make test-long` draws a hundred times as many."""
+_SCALE_COUNT = 2_000
+"""Requests of a run in which the other properties have the examples that they name."""
+COUNT = int(os.environ.get("PEGCOUNT_EXAMPLES", _SHORT_COUNT))
 CHUNK_FIRST = int(os.environ.get("PEGCOUNT_CHUNK_FIRST", "0"))
 CHUNK_REQUEST_COUNT = 400
 """Requests per test case: few enough to repeat quickly, enough to amortize the start."""
@@ -46,7 +49,8 @@ def drawn(
     """Decorates a property to run this many examples, all determined by seed, name and chunk.
 
     At least a share of the examples must decide something, rather than fail a `require`. This replaces the
-    health check of hypothesis, which looks at the first few examples only.
+    health check of hypothesis, which looks at the first few examples only. A property of `stores` runs over
+    their share of the examples; the others are drawn and not run, so it must not draw while it runs.
     """
 
     def decorate(function: Any) -> Any:
@@ -63,7 +67,7 @@ def drawn(
                 HealthCheck.filter_too_much,
             ],
         )(seeded)
-        return counted(limited, decided_share_min)
+        return counted(limited, example_count, decided_share_min)
 
     return decorate
 
@@ -78,17 +82,25 @@ def require(condition: bool, what: str) -> None:
     assume(condition)
 
 
-def counted(function: Any, decided_share_min: float) -> Any:
+def counted(function: Any, example_count: int, decided_share_min: float) -> Any:
     """Wraps a property of hypothesis so that it fails where `require` discards too many of its examples."""
     tally: Counter[str] = Counter()
     inner = function.hypothesis.inner_test
 
     @wraps(inner)
     def example(*arguments: Any, **drawn_values: Any) -> None:
+        share = getattr(drawn_values.get("stores"), "example_share", 1.0)
+        # One that has failed is tried again, however many there were.
+        is_enough = share < 1 and tally.total() >= max(1, example_count * share)
+        if is_enough and not tally["failed"]:
+            return
         try:
             inner(*arguments, **drawn_values)
         except UnsatisfiedAssumption:
             tally["undecided"] += 1
+            raise
+        except Exception:
+            tally["failed"] += 1
             raise
         tally["decided"] += 1
 
@@ -106,4 +118,4 @@ def counted(function: Any, decided_share_min: float) -> Any:
 
 def scaled(example_count: int) -> int:
     """Scales the example count of other properties with the run, by at most ten."""
-    return max(1, example_count * min(COUNT, 10 * DEFAULT_COUNT) // DEFAULT_COUNT)
+    return max(1, example_count * min(COUNT, 10 * _SCALE_COUNT) // _SCALE_COUNT)

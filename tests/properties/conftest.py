@@ -14,19 +14,25 @@ def pytest_report_header() -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     _write_scope_outcomes(terminalreporter)
+    _write_tallies(terminalreporter, "reports", "")
+    _write_tallies(terminalreporter, "the traffic question", "traffic_")
+
+
+def _write_tallies(terminalreporter: pytest.TerminalReporter, what: str, prefix: str) -> None:
+    """Writes how many requests were compared with the oracle; their counts are properties with a prefix."""
     tallies = [
         (report.duration, dict(report.user_properties))
         for outcome in ("passed", "failed")
         for report in terminalreporter.getreports(outcome)
-        if "requests" in dict(report.user_properties)
+        if f"{prefix}requests" in dict(report.user_properties)
     ]
     if not tallies:
         return
     seconds = sum(duration for duration, _ in tallies)
     requests, refused, with_figures = (
-        sum(tally[name] for _, tally in tallies) for name in ("requests", "refused", "with_figures")
+        sum(tally[prefix + name] for _, tally in tallies) for name in ("requests", "refused", "with_figures")
     )
-    terminalreporter.write_sep("-", "reports against the oracle")
+    terminalreporter.write_sep("-", f"{what} against the oracle")
     terminalreporter.write_line(
         f"PEGCOUNT_SEED={seeds.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}: "
         f"{requests} requests, {refused} of them refused as they must be, {with_figures} with figures; "

@@ -1,7 +1,8 @@
 """Random deliveries of a world's messages to a store."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from hypothesis import strategies as st
 from oracle import records
@@ -9,6 +10,8 @@ from oracle.strategies import US, Dice
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .served import Delivery, Upkeep, Write
+
+Drawn = TypeVar("Drawn")
 
 _DAY_US = 86_400 * US
 _AGES_US = (0, 0, 1, 3600 * US - 1, 3600 * US, _DAY_US - 1, _DAY_US, _DAY_US + 1, 3 * _DAY_US, -US)
@@ -39,6 +42,14 @@ def corrected(messages: Sequence[SessionRecord], now_us: int) -> st.SearchStrate
 def rearranged(messages: Sequence[SessionRecord], now_us: int) -> st.SearchStrategy[Delivery]:
     """Draws deliveries in any order, some messages repeated, all received now."""
     return st.binary(min_size=24, max_size=24).map(lambda drawn: _rearranged(Dice(drawn), messages, now_us))
+
+
+def delivered(
+    versions: st.SearchStrategy[list[SessionRecord]],
+    deliver: Callable[[list[SessionRecord]], st.SearchStrategy[Drawn]],
+) -> st.SearchStrategy[tuple[list[SessionRecord], Drawn]]:
+    """Draws versions and, of them, deliveries."""
+    return versions.flatmap(lambda drawn: st.tuples(st.just(drawn), deliver(drawn)))
 
 
 def merge_delivery(delivery: Delivery) -> records.MergedRecords:

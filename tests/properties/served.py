@@ -25,7 +25,14 @@ from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.server import RunningServer
 from pegcount.store import Store
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
+from pegcount.v1 import (
+    admin_pb2,
+    records_pb2,
+    reports_pb2,
+    reports_pb2_grpc,
+    traffic_pb2,
+    traffic_pb2_grpc,
+)
 
 _IN_MEMORY = Path("/dev/shm")
 
@@ -77,12 +84,14 @@ class SharedService:
         self._store = self._open()
         self._running = RunningServer(config, cast(Store, self), "127.0.0.1:0", lambda: self.now_us)
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._running.port}")
-        self._reports = reports_pb2_grpc.ReportServiceStub(self._channel)
+        reports = reports_pb2_grpc.ReportServiceStub(self._channel)
+        traffic = traffic_pb2_grpc.TrafficServiceStub(self._channel)
         self._calls: dict[type[Message], Any] = {
-            reports_pb2.QueryAsrUsageRequest: self._reports.QueryAsrUsage,
-            reports_pb2.QueryActiveSessionsRequest: self._reports.QueryActiveSessions,
-            reports_pb2.QueryFolderStatsRequest: self._reports.QueryFolderStats,
-            reports_pb2.QueryOriginationQualityRequest: self._reports.QueryOriginationQuality,
+            reports_pb2.QueryAsrUsageRequest: reports.QueryAsrUsage,
+            reports_pb2.QueryActiveSessionsRequest: reports.QueryActiveSessions,
+            reports_pb2.QueryFolderStatsRequest: reports.QueryFolderStats,
+            reports_pb2.QueryOriginationQualityRequest: reports.QueryOriginationQuality,
+            traffic_pb2.QueryTrafficRequest: traffic.QueryTraffic,
         }
         atexit.register(self.close)
 

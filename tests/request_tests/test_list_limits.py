@@ -18,7 +18,7 @@ from pegcount.request import (
     usage_query,
 )
 from pegcount.request.list_limits import LIST_LIMITS
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 from pegcount.v1.reports_pb2 import (
     ActiveSessionFilters,
     QueryActiveSessionsRequest,
@@ -36,7 +36,12 @@ FILTERS = [field.name for field in ActiveSessionFilters.DESCRIPTOR.fields]
 
 def requests() -> Iterator[Descriptor]:
     """The request messages of all methods."""
-    for file in (admin_pb2.DESCRIPTOR, records_pb2.DESCRIPTOR, reports_pb2.DESCRIPTOR):
+    for file in (
+        admin_pb2.DESCRIPTOR,
+        records_pb2.DESCRIPTOR,
+        reports_pb2.DESCRIPTOR,
+        traffic_pb2.DESCRIPTOR,
+    ):
         for service in file.services_by_name.values():
             yield from (method.input_type for method in service.methods)
 
@@ -53,13 +58,17 @@ def lists_in(message: Descriptor) -> Iterator[FieldDescriptor]:
 def test_each_list_of_each_request_has_a_limit() -> None:
     lists = {field.full_name for request in requests() for field in lists_in(request)}
     assert lists == set(LIST_LIMITS)
-    assert len(lists) == 36
+    assert len(lists) == 42
 
 
 def test_the_limits_are_those_of_the_configuration() -> None:
     counts = {name: limit.count_max(Config()) for name, limit in LIST_LIMITS.items()}
     others = {name: count for name, count in counts.items() if count != 10_000}
     assert others == {
+        "pegcount.v1.QueryTrafficRequest.metrics": 32,
+        "pegcount.v1.QueryTrafficRequest.group_by": 4,
+        "pegcount.v1.QueryTrafficRequest.filters": 32,
+        "pegcount.v1.MetricSpec.causes": 32 * 128,
         "pegcount.v1.QueryActiveSessionsRequest.return_fields": 33,
         "pegcount.v1.QueryActiveSessionsRequest.order": 33,
         "pegcount.v1.PutCodeDeckRequest.entries": 500_000,

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core
 from pegcount.errors import PegcountError
 from pegcount.model import Scan
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 from service import Service
 
 SETUP_S = 1_774_771_200
@@ -24,6 +24,12 @@ ASK_FOLDER = reports_pb2.QueryFolderStatsRequest(
 )
 ASK_QUALITY = reports_pb2.QueryOriginationQualityRequest(
     account_id="a1", from_time="2026-03-29", to_time="2026-03-30", sampling=reports_pb2.GRANULARITY_HOUR
+)
+ASK_TRAFFIC = traffic_pb2.QueryTrafficRequest(
+    from_time="2026-03-29",
+    to_time="2026-03-30",
+    granularity=reports_pb2.GRANULARITY_HOUR,
+    metrics=[traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_CALLS)],
 )
 ONE_CODE = admin_pb2.PutCodeDeckRequest(id=1, entries=[admin_pb2.CodeDeckEntry(code="49", name="Germany")])
 

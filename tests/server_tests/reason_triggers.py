@@ -12,15 +12,17 @@ from pegcount.config import Config
 from pegcount.data_scope import CredentialLimits, DataScope, Metric
 from pegcount.server import ListeningServer
 from pegcount.store import PendingWrite
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc, traffic_pb2
 from service import Service
 
 from server_tests.example_requests import (
     ASK_ACTIVE,
     ASK_FOLDER,
     ASK_QUALITY,
+    ASK_TRAFFIC,
     ASK_USAGE,
     ONE_CODE,
+    call_record,
     changed,
     damage_segments,
 )
@@ -48,6 +50,30 @@ def folder(**fields: object) -> Trigger:
 
 def quality(**fields: object) -> Trigger:
     return lambda serve: serve(LIMITS).reports.QueryOriginationQuality(changed(ASK_QUALITY, **fields))
+
+
+def traffic(*metrics: str, **fields: object) -> Trigger:
+    """Asks for metrics, given by their names in the contract without prefix."""
+    specs = [traffic_pb2.MetricSpec(metric=f"TRAFFIC_METRIC_{name}") for name in metrics]
+    request = changed(ASK_TRAFFIC, **({"metrics": specs} if specs else {}), **fields)
+    return lambda serve: serve(LIMITS).traffic.QueryTraffic(request)
+
+
+def with_amounts_in_two_currencies(serve: Open) -> object:
+    serve(LIMITS).write(
+        *(call_record(name, customer_price="1", currency=name) for name in ("EUR", "USD")),
+    )
+    return traffic("REVENUE")(serve)
+
+
+def with_calls_that_lack(*metrics: str) -> Trigger:
+    """Asks for figures of a call that has neither release cause nor price."""
+
+    def trigger(serve: Open) -> object:
+        serve(LIMITS).write(call_record("bare"))
+        return traffic(*metrics)(serve)
+
+    return trigger
 
 
 def with_unknown_kind(serve: Open) -> object:
@@ -297,6 +323,10 @@ TRIGGERS: dict[str, Trigger] = {
     "REPEATED_NAME": active(order=["quantity", "-quantity"]),
     "ORDER_NOT_RETURNED": active(order=["duration"]),
     "CONFLICTING_FIELDS": quality(all_accounts=True),
+    "PARAMETER_NOT_ALLOWED": traffic(
+        metrics=[traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_CALLS, percentile=95)]
+    ),
+    "MIXED_CURRENCIES": with_amounts_in_two_currencies,
     "UNKNOWN_FIELD": making_a_credential_with_a_field_of_a_newer_contract,
     "EMPTY_FILTER": quality(auth_orig_ip=""),
     "MALFORMED_ADDRESS": quality(auth_orig_ip="localhost"),
@@ -315,7 +345,10 @@ TRIGGERS: dict[str, Trigger] = {
     "FOLDER_NOT_FOUND": folder(folder="none"),
     "BATCH_LIMIT_EXCEEDED": writing_more_records_than_a_batch_may_have,
     "STORE_READ_ONLY": writing_with_a_store_error(errors.StoreReadOnlyError("the disk is full")),
-    "STORE_UNREACHABLE": writing_with_a_store_error(errors.StoreUnavailableError("no shard answers", 2.5)),
+    "STORE_UNREACHABLE": writing_with_a_store_error(
+        errors.StoreUnavailableError("shard 2 does not answer", 1.0)
+    ),
+    "MOVE_IN_PROGRESS": writing_with_a_store_error(errors.MoveInProgressError("records move")),
     "OVERLOADED": lambda serve: write_empty_batch(serve(Config(write_stream_count_max=0))),
     "SERVER_STARTING": while_the_store_opens,
     "SERVER_STOPPING": writing_while_the_server_stops,

@@ -188,7 +188,7 @@ def test_health_and_reflection_answer_under_overload(start: Start, monkeypatch: 
         for _ in range(5):
             assert health_status(service) == SERVING
             (listed,) = reflection.ServerReflectionInfo(iter([LIST]), timeout=10)
-            assert len(listed.list_services_response.service) == 6
+            assert len(listed.list_services_response.service) == 7
         blocked.go.set()
         for answer in asked:
             answer.result(20)

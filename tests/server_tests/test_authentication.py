@@ -16,7 +16,7 @@ from pegcount.config import Config
 from pegcount.server.access import RULES, rule_of
 from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 from service import Service
 
 from server_tests.example_requests import ASK_USAGE
@@ -25,9 +25,10 @@ from server_tests.refusal import refusal, status_of
 from server_tests.streams import Stream, batch, half_sent
 
 Code = grpc.StatusCode
-FILES = (reports_pb2, records_pb2, admin_pb2, health_pb2, reflection_pb2)
+FILES = (reports_pb2, traffic_pb2, records_pb2, admin_pb2, health_pb2, reflection_pb2)
 NEEDED = {
     "ReportService": Scope.READ_REPORTS,
+    "TrafficService": Scope.READ_REPORTS,
     "RecordService": Scope.WRITE_RECORDS,
     "AdminService": Scope.ADMIN,
     "Health": None,

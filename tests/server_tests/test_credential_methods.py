@@ -324,7 +324,7 @@ def test_nobody_manages_credentials_of_a_server_without_authentication(method: s
             Code.FAILED_PRECONDITION,
             "FIRST_CREDENTIAL_IS_LOCAL",
         )
-        assert "pegcount key create --data DIR --name NAME --scope root" in refused.message
+        assert "pegcount key create --store DIR|URL --name NAME --scope root" in refused.message
         assert service.admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials == []
 
 

@@ -13,7 +13,7 @@ from hyperframe.frame import DataFrame, RstStreamFrame, SettingsFrame
 from load.http2_peer import CANCEL, PREFACE, Peer, message
 from pegcount.config import Config
 from service import Service
-from waiting import stays, wait_until
+from waiting import at_best, stays, wait_until
 
 from server_tests.example_requests import ASK_USAGE
 from server_tests.refusal import refusal
@@ -23,31 +23,38 @@ Code = grpc.StatusCode
 Start = Callable[..., Service]
 
 USAGE = "/pegcount.v1.ReportService/QueryAsrUsage"
-PROMPT_SECONDS = 1.0
-"""Far more than a call takes, and far less than a call that waits for others."""
+PROMPT_SECONDS = 3.0
+"""Far more than a call takes, also on a busy host, and less than one that waits for others."""
+READ_SECONDS = 4.0
+"""How long a call may be half sent, where others might wait for it."""
 
 
-def check_prompt(service: Service) -> None:
-    """Asserts that health, a report and an admin call answer at once."""
+def check_prompt(service: Service, attempt_count_max: int = 5) -> None:
+    """Asserts that health and a report answer at once, of which one attempt is enough: a host may be busy."""
     health = health_pb2_grpc.HealthStub(service.channel)
-    begin = time.monotonic()
-    health.Check(health_pb2.HealthCheckRequest(), timeout=PROMPT_SECONDS)
-    assert len(service.reports.QueryAsrUsage(ASK_USAGE, timeout=PROMPT_SECONDS).bins) == 24
-    assert time.monotonic() - begin < PROMPT_SECONDS
+
+    def seconds_of_calls() -> float:
+        begin = time.monotonic()
+        health.Check(health_pb2.HealthCheckRequest(), timeout=60)
+        assert len(service.reports.QueryAsrUsage(ASK_USAGE, timeout=60).bins) == 24
+        return time.monotonic() - begin
+
+    at_best(seconds_of_calls, PROMPT_SECONDS, attempt_count_max)
 
 
 def test_half_sent_calls_hold_up_nobody_and_end_in_time(start: Start) -> None:
-    service = start(request_read_seconds=2.0, calls_per_connection_max=128)
+    service = start(request_read_seconds=READ_SECONDS, calls_per_connection_max=128)
     with Peer(service.address) as peer:
         block = peer.block(USAGE)
         for _ in range(128):
             peer.open_call(block)
-        check_prompt(service)
-        peer.wait_for_ends(10)
+        # A second attempt would come when they have ended.
+        check_prompt(service, attempt_count_max=1)
+        peer.wait_for_ends(READ_SECONDS + 20)
         ends = peer.ends()
     assert {end.how for end in ends} == {"DEADLINE_EXCEEDED"}
-    assert max(end.seconds for end in ends) < 2.0 + PROMPT_SECONDS
-    assert ends[0].message == "the request message did not arrive within 2 s"
+    assert max(end.seconds for end in ends) < READ_SECONDS + PROMPT_SECONDS
+    assert ends[0].message == "the request message did not arrive within 4 s"
 
 
 def test_a_half_sent_message_ends_like_a_missing_one(start: Start) -> None:
@@ -94,7 +101,7 @@ def test_a_path_that_is_not_utf_8_is_an_unknown_method(
         for path in (b"/\xff", b"/pegcount.v1.ReportService/\xc3", b"\xff", b""):
             peer.open_call(peer.block(path), end_stream=True)  # type: ignore[arg-type]
         peer.open_call(peer.block(USAGE, more=[("x-note", b"\xff\xfe")]))  # type: ignore[list-item]
-        peer.wait_for_ends(2)
+        peer.wait_for_ends(20)
         assert {end.how for end in peer.ends()[:2]} == {"UNIMPLEMENTED"}
         check_prompt(service)
     assert caplog.records == []
@@ -185,7 +192,7 @@ def test_a_client_that_floods_control_frames_is_disconnected(
     with Peer(service.address) as peer:
         deadline = time.monotonic() + 10
         wait_until(lambda: peer.is_closed or not peer.send(frames, deadline), look_seconds=0.01)
-        assert peer.wait_for_close(1)
+        assert peer.wait_for_close(10)
     check_prompt(service)
     check_log(caplog, "sent too many control frames; closed its connection")
 

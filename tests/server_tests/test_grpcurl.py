@@ -52,6 +52,7 @@ def test_list(address: str) -> None:
         "pegcount.v1.AdminService",
         "pegcount.v1.RecordService",
         "pegcount.v1.ReportService",
+        "pegcount.v1.TrafficService",
     ]
     assert output_of(address, "list", REPORTS).split() == [
         f"{REPORTS}.{method}"

@@ -38,7 +38,8 @@ from server_tests.tls_files import Tls
 Code = grpc.StatusCode
 LIVE = "pegcount.live"
 RECORDS = "pegcount.v1.RecordService"
-SERVICES = ("", "pegcount.v1.ReportService", RECORDS, "pegcount.v1.AdminService")
+TRAFFIC = "pegcount.v1.TrafficService"
+SERVICES = ("", "pegcount.v1.ReportService", TRAFFIC, RECORDS, "pegcount.v1.AdminService")
 RETRY_POLICY = Path(pegcount_client.__file__).with_name("service_config.json").read_text(encoding="utf-8")
 
 
@@ -160,12 +161,17 @@ def test_a_watch_goes_from_start_to_stop(settings: ServeSettings, opening: HeldU
         assert refusal(lambda: next(watch)).info.reason == "SERVER_STOPPING"
 
 
+def data_of(settings: ServeSettings) -> Path:
+    """Returns the data directory of settings."""
+    return Path(settings.store)
+
+
 def test_a_server_that_cannot_open_its_store_ends(settings: ServeSettings) -> None:
-    settings.data.write_bytes(b"a file")
+    data_of(settings).write_bytes(b"a file")
     with served(settings) as server:
         server.wait_for_end()
     assert server.error is not None
-    assert str(settings.data) in str(server.error)
+    assert str(settings.store) in str(server.error)
     assert server.announced == []
     assert not Path(settings.listen.removeprefix("unix:")).exists()
 
@@ -179,7 +185,7 @@ def test_an_address_in_use_ends_the_start_before_the_store_opens(
             server.wait_for_end()
     assert str(server.error) == f"cannot listen on {taken}: in use, or no address of this machine"
     assert opening.count == 0
-    assert not settings.data.exists()
+    assert not data_of(settings).exists()
 
 
 # ---- While it serves ----
@@ -236,7 +242,7 @@ def test_a_probe_of_an_unknown_service(settings: ServeSettings) -> None:
 
 def stopping(settings: ServeSettings, seconds: float) -> ServeSettings:
     return ServeSettings(
-        settings.data,
+        settings.store,
         listen=settings.listen,
         create=True,
         stop_delay_seconds=seconds,
@@ -311,7 +317,7 @@ def test_a_server_told_to_stop_does_not_wait_for_its_store(
         server.wait_for_end()
         assert server.was_starting
         # Its address is free again.
-        with served(replace(settings, data=settings.data.with_name("other"))) as other:
+        with served(replace(settings, store=data_of(settings).with_name("other"))) as other:
             wait_until(lambda: opening.count == 2)
             opening.go.set()
             other.wait_until_announced()
@@ -321,7 +327,7 @@ def test_a_server_told_to_stop_does_not_wait_for_its_store(
 
 def can_be_opened(settings: ServeSettings) -> bool:
     try:
-        EmbeddedStore(settings.data, settings.config).close()
+        EmbeddedStore(data_of(settings), settings.config).close()
     except PegcountError:
         return False
     return True

@@ -20,7 +20,7 @@ from security.door import REQUEST, Door
 from security.token_attacks import EC
 from service import Service
 from token_issuer import claims
-from waiting import stays, wait_until
+from waiting import at_best, stays, wait_until
 
 from server_tests.example_requests import ASK_FOLDER, ASK_USAGE, call_record
 from server_tests.keys import Guarded, Metadata, guarded, sent
@@ -30,6 +30,8 @@ from server_tests.test_ended_callers import held_up
 
 READ, WRITE, ADMIN, ROOT = Scope.READ_REPORTS, Scope.WRITE_RECORDS, Scope.ADMIN, Scope.ROOT
 SECONDS = 30
+CALL_COUNT_MAX = 1_000
+"""Calls of which one is refused, unless the host stands still between all of them."""
 SETUP = datetime(2026, 3, 30, 9, tzinfo=UTC)
 
 
@@ -43,10 +45,21 @@ def ask(held: Guarded, metadata: Metadata) -> object:
 
 
 def use_up(held: Guarded, metadata: Metadata, count: int) -> Refusal:
-    """Makes as many reports as are allowed, and returns how the next one is refused."""
-    for _ in range(count):
-        ask(held, metadata)
-    return refusal(lambda: ask(held, metadata))
+    """Makes as many reports as are allowed, and returns how the next one is refused.
+
+    It may be one after that: on a busy host, what drains meanwhile lets a few more in.
+    """
+    rate, begin_s, allowed = held.service.config.credential_calls_per_second, time.monotonic(), 0
+
+    def ask_on() -> None:
+        nonlocal allowed
+        for _ in range(CALL_COUNT_MAX):
+            ask(held, metadata)
+            allowed += 1
+
+    refused = refusal(ask_on)
+    assert count <= allowed <= count + rate * (time.monotonic() - begin_s)
+    return refused
 
 
 def test_a_call_beyond_the_rate_is_refused_and_others_are_answered(tmp_path: Path) -> None:
@@ -118,7 +131,7 @@ def test_a_refused_call_has_no_effect(tmp_path: Path) -> None:
 
         def write_until_refused() -> None:
             nonlocal accepted
-            for number in range(100):
+            for number in range(CALL_COUNT_MAX):
                 (answer,) = write(f"c{number}")
                 accepted += answer.accepted
 
@@ -155,15 +168,11 @@ def test_work_is_limited(tmp_path: Path) -> None:
     with guarded(tmp_path, Config(credential_work_ms_per_second=1)) as held:
         held.service.write_all(call_record(f"c{number}") for number in range(2_000))
 
-        def flood() -> str:
+        def flood() -> None:
             for _ in range(2_000):
-                try:
-                    ask(held, held.sent(READ))
-                except Exception:
-                    return str(refusal(lambda: ask(held, held.sent(READ))).metadata["limit"])
-            return ""
+                ask(held, held.sent(READ))
 
-        assert flood() == "work_ms_per_second"
+        assert refusal(flood).metadata["limit"] == "work_ms_per_second"
         ask(held, held.sent(ROOT))
         assert held.call("GetStoreInfo", admin_pb2.GetStoreInfoRequest(), by=ADMIN)
 
@@ -189,7 +198,9 @@ def test_a_report_that_never_ran_gives_back_its_work(waiting_max: int, tmp_path:
                 call = reports.future(ASK_FOLDER, metadata=held.sent(READ), timeout=seconds)
                 return str(call.code().name if waiting_max else refusal(call.result).info.reason)
 
-            assert [ended() for _ in range(2)] == ["DEADLINE_EXCEEDED" if waiting_max else "OVERLOADED"] * 2
+            for _ in range(2):
+                # A call that has ended for its caller may have the place of the next one for a moment.
+                wait_until(lambda: ended() == ("DEADLINE_EXCEEDED" if waiting_max else "OVERLOADED"))
         running.result()
         # A limit would refuse it for some 200 s.
         wait_until(lambda: _succeeds(lambda: ask(held, held.sent(READ))))
@@ -211,9 +222,9 @@ def test_both_keys_of_a_credential_share_its_limits_and_a_revoked_one_is_refused
     with guarded(tmp_path, limited(credential_calls_per_second=2)) as held:
         rotated = held.call("RotateCredential", admin_pb2.RotateCredentialRequest(id=held.id(READ)))
         old, new = held.sent(READ), sent(rotated.secret)
-        for metadata in (old, new, old, new):
+        for metadata in (old, new, old):
             ask(held, metadata)
-        assert refusal(lambda: ask(held, new)).info.reason == "CREDENTIAL_LIMIT_REACHED"
+        assert use_up(held, new, 1).info.reason == "CREDENTIAL_LIMIT_REACHED"
         held.call("RevokeCredential", admin_pb2.RevokeCredentialRequest(id=held.id(READ)))
         assert refusal(lambda: ask(held, new)).info.reason == "CREDENTIAL_REFUSED"
 
@@ -227,8 +238,11 @@ def test_each_subject_of_tokens_has_limits_of_its_own(tmp_path: Path) -> None:
         return door.call((("authorization", f"Bearer {token}"),), request=REQUEST).reason()
 
     try:
-        assert [reason("alice", number) for number in "12"] == ["-", "-"]
-        assert [reason("alice", "3"), reason("bob", "4")] == ["CREDENTIAL_LIMIT_REACHED", "-"]
+        reasons = [reason("alice", number) for number in "12"]
+        assert reasons == ["-", "-"]
+        while reasons[-1] == "-" and len(reasons) < CALL_COUNT_MAX:
+            reasons.append(reason("alice", f"one more {len(reasons)}"))
+        assert [reasons[-1], reason("bob", "4")] == ["CREDENTIAL_LIMIT_REACHED", "-"]
     finally:
         door.close()
 
@@ -244,7 +258,7 @@ def test_the_client_waits_as_it_is_told(new_client: ClientOf, tmp_path: Path) ->
             assert time.monotonic() - begin_s > 0.8
         with new_client(held.service.address, api_key=key, retry=False) as client:
             with pytest.raises(PegcountError) as raised:
-                [client.call(client.reports.QueryAsrUsage, ASK_USAGE) for _ in range(60)]
+                [client.call(client.reports.QueryAsrUsage, ASK_USAGE) for _ in range(CALL_COUNT_MAX)]
             assert raised.value.reason == "CREDENTIAL_LIMIT_REACHED"
             assert 0 < (raised.value.retry_seconds or 0) < 1
 
@@ -283,21 +297,20 @@ def test_a_connection_that_floods_refused_calls_is_left_unread_and_others_are_no
     config = limited(credential_calls_per_second=1, credential_refusals_per_second=5)
     with guarded(tmp_path, config) as held, held.service.new_channel(held.service.address) as noisy:
         reports = reports_pb2_grpc.ReportServiceStub(noisy)
-        waits_s = []
 
-        def flood() -> bool:
+        def seconds_of_ten() -> float:
             begin_s = time.monotonic()
-            call: Any = reports.QueryAsrUsage.future(ASK_USAGE, metadata=held.sent(READ), timeout=SECONDS)
-            call.code()
-            waits_s.append(time.monotonic() - begin_s)
-            return waits_s[-1] > 0.2
+            for _ in range(10):
+                call: Any = reports.QueryAsrUsage.future(ASK_USAGE, metadata=held.sent(READ), timeout=SECONDS)
+                call.code()
+            return time.monotonic() - begin_s
 
-        wait_until(flood, "a pause of the connection")
-        # 30 calls take 6 s at 5 refusals per second; without pauses, some milliseconds.
-        begin_s = time.monotonic()
-        for _ in range(10):
-            flood()
-        assert time.monotonic() - begin_s > 0.5
-        begin_s = time.monotonic()
-        ask(held, held.sent(ROOT))
-        assert time.monotonic() - begin_s < 1.0
+        # At 5 refusals per second, they take 2 s once the pauses have begun; without pauses, milliseconds.
+        wait_until(lambda: seconds_of_ten() > 1.5, "pauses of the connection")
+
+        def seconds_of_another() -> float:
+            begin_s = time.monotonic()
+            ask(held, held.sent(ROOT))
+            return time.monotonic() - begin_s
+
+        at_best(seconds_of_another, 0.2)

@@ -187,7 +187,7 @@ def test_the_search_leaves_half_of_the_time_of_the_caller(
 ) -> None:
     searches = Searches(service, monkeypatch)
     searches.behave = searches_without_end
-    assert service.reports.QueryOriginationQuality(UNKNOWN_ACCOUNT, timeout=2).rows == 24
+    assert service.reports.QueryOriginationQuality(UNKNOWN_ACCOUNT, timeout=4).rows == 24
     assert searches.begun.is_set()
 
 

@@ -18,9 +18,11 @@ from server_tests.reason_triggers import (
     active,
     folder,
     quality,
+    traffic,
     usage,
     with_a_key_that_expires,
     with_a_key_that_hides_the_answers,
+    with_calls_that_lack,
 )
 from server_tests.refusal import refusal
 
@@ -119,10 +121,12 @@ NOTICES: dict[str, list[Trigger]] = {
     "FROM_IN_FUTURE": [
         usage(from_time="2026-03-30T12:00:00", to_time="2026-03-31"),
         quality(from_time="2026-03-30T12:00:00", to_time="2026-03-31"),
+        traffic(from_time="2026-03-30T12:00:00", to_time="2026-03-31"),
     ],
     "BEFORE_RETENTION": [
         usage(from_time="2026-03-28T23:59:00"),
         quality(from_time="2026-03-28T23:59:00"),
+        traffic(from_time="2026-03-28T23:59:00"),
         folder(from_date="2026-03-28"),
         # Days that only the moving average reads count too.
         usage(granularity=reports_pb2.GRANULARITY_DAY, sma_period=2),
@@ -142,6 +146,8 @@ NOTICES: dict[str, list[Trigger]] = {
     ],
     "CREDENTIAL_EXPIRES": [with_a_key_that_expires],
     "METRICS_HIDDEN": [with_a_key_that_hides_the_answers],
+    "CAUSES_MISSING": [with_calls_that_lack("NER")],
+    "UNRATED_CALLS": [with_calls_that_lack("COST")],
 }
 
 
@@ -169,6 +175,7 @@ def test_a_notice_has_its_code_and_a_text(code: str, serve: Open) -> None:
         usage(),
         quality(),
         folder(),
+        traffic(),
         usage(granularity=reports_pb2.GRANULARITY_DAY, sma_period=1),
         usage(from_time="2026-03-30T11:59:59.999999", to_time="2026-03-31"),
         quality(from_time="2026-03-30T11:59:59.999999", to_time="2026-03-31"),

@@ -92,6 +92,7 @@ def test_both_versions_list_all_services(version: str, service: Service) -> None
     assert sorted(listed) == sorted([*SERVICE_NAMES, *VERSIONS, "grpc.health.v1.Health"])
     assert {name.rpartition(".")[2] for name in SERVICE_NAMES} == {
         "ReportService",
+        "TrafficService",
         "RecordService",
         "AdminService",
     }

@@ -115,6 +115,8 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (LIMIT_REACHED, Code.RESOURCE_EXHAUSTED, "CREDENTIAL_LIMIT_REACHED", OF_LIMIT),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
     (errors.StoreUnavailableError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
+    (errors.MoveInProgressError("m"), Code.FAILED_PRECONDITION, "MOVE_IN_PROGRESS", {}),
+    (errors.WriteFateUnknownError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
     (errors.ServerStartingError(1.0), Code.UNAVAILABLE, "SERVER_STARTING", {}),
     (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),
     (
@@ -298,7 +300,7 @@ def test_an_endless_scan_ends_at_the_time_limit_of_the_server(
     start_time = time.monotonic()
     refused = refusal(lambda: ask(service, "QueryAsrUsage"))
     check(refused, Code.DEADLINE_EXCEEDED, "QUERY_TIME_LIMIT_PASSED", limit_seconds="0.2")
-    assert 0.15 < time.monotonic() - start_time < 5
+    assert 0.15 < time.monotonic() - start_time < 20
 
 
 def test_more_cells_than_allowed_are_refused(start: Start) -> None:

@@ -257,7 +257,7 @@ def test_new_certificates_drop_no_stream(serve: Serve, tls: Tls) -> None:
     with service.new_channel(service.address) as channel, Stream(channel) as stream:
         for number in range(RELOAD_COUNT):
             tls.replace()
-            wait_until(lambda: tls.served(service.address) == tls.identity.certificate, "the new one", 5)
+            wait_until(lambda: tls.served(service.address) == tls.identity.certificate, "the new one")
             stream.send(batch(str(number), f"s{number}"))
             assert stream.answer().batch_id == str(number)
             if not states:

@@ -56,10 +56,10 @@ PeerOf = Callable[[bytes | None], Peer]
 def others_notice_nothing(service: Service) -> Iterator[None]:
     """Asserts that the connection of another client stays open and answers, before and after the block."""
     states: list[grpc.ChannelConnectivity] = []
-    service.reports.QueryAsrUsage(ASK_USAGE, timeout=5)
+    service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
     service.channel.subscribe(states.append)
     yield
-    service.reports.QueryAsrUsage(ASK_USAGE, timeout=5)
+    service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
     assert states == [grpc.ChannelConnectivity.READY]
 
 

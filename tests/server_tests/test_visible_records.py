@@ -13,6 +13,7 @@ from pegcount.errors import DataDamagedError
 from pegcount.model import Measure, Scan
 from pegcount.server.visible_records import KnownDays, VisibleRecords
 from pegcount.store import EmbeddedStore
+from pegcount.traffic import TrafficMeasure, TrafficScan
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 from service import NOW_US
 
@@ -40,6 +41,23 @@ def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
     opened.flush()
     yield opened
     opened.close()
+
+
+def count_of(records: VisibleRecords) -> tuple[int, int | None]:
+    """Returns how many calls a traffic scan counts, and the latest setup time."""
+    edge_us = np.array([0, NOW_US], dtype=np.int64)
+    scan = TrafficScan(edge_us, (), (), (TrafficMeasure("count", "all"),))
+    (count,) = records.traffic_partials(scan, 1, token()).measure(0)
+    assert isinstance(count, int)
+    return count, records.latest_setup_us()
+
+
+def test_traffic_scans_count_visible_records(store: EmbeddedStore) -> None:
+    read = list[int]()
+    assert count_of(VisibleRecords(store, None, None, read.append)) == (20, SETUP_S * 1_000_000)
+    assert count_of(VisibleRecords(store, MINE, None, read.append)) == (10, None)
+    assert all(rows > 0 for rows in read)
+    assert len(read) == 2
 
 
 def token() -> core.CancelToken:

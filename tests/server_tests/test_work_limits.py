@@ -13,7 +13,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import AnswerTooLargeError, MemoryLimitError, SubtotalLimitError
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import PreparedReport
+from pegcount.server.prepared_report import PreparedReport
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from service import Service

@@ -36,7 +36,7 @@ def test_the_example_can_be_used_and_says_what_is_so() -> None:
     file = ROOT / "ops" / "pegcount.toml"
     found = load(Sources(file))
     assert found.warnings() == ()
-    assert str(found.values["data"]).startswith("/")
+    assert str(found.values["store"]).startswith("/")
 
 
 def test_what_the_example_has_as_a_comment_can_be_used(tmp_path: Path) -> None:

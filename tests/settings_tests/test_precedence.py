@@ -131,7 +131,7 @@ def test_each_source_reaches_each_setting(key: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", SETTINGS)
 def test_each_value_gets_into_the_settings_of_the_server(key: str) -> None:
-    values = {**loaded().values, "data": "/data", key: other_value(SETTINGS[key])}
+    values = {**loaded().values, "store": "/data", key: other_value(SETTINGS[key])}
     assert values_of(settings_of(values)) == values
 
 
@@ -151,13 +151,13 @@ def test_the_older_option_of_a_field_counts_unless_the_field_is_given() -> None:
 
 
 def test_paths_of_a_file_begin_at_its_directory(tmp_path: Path) -> None:
-    text = 'data = "data"\nlisten = "unix:socket"\ntoken_config = "/etc/tokens.toml"\n\n[log]\nfile = "log"\n'
+    text = 'store = "data"\nlisten = "unix:socket"\ntoken_config = "/etc/tokens"\n\n[log]\nfile = "log"\n'
     found = loaded(written(tmp_path, text)).values
-    assert found["data"] == str(tmp_path / "data")
+    assert found["store"] == str(tmp_path / "data")
     assert found["listen"] == f"unix:{tmp_path / 'socket'}"
-    assert found["token_config"] == "/etc/tokens.toml"
+    assert found["token_config"] == "/etc/tokens"
     assert found["log.file"] == str(tmp_path / "log")
-    assert loaded(None, {"PEGCOUNT_DATA": "data"}).values["data"] == "data"
+    assert loaded(None, {"PEGCOUNT_STORE": "data"}).values["store"] == "data"
 
 
 def test_an_empty_variable_says_nothing() -> None:

@@ -9,7 +9,7 @@ from pegcount.settings.ranges import Range
 from settings_tests.sources import loaded, problems, written
 
 WRONG = """\
-data = 5
+store = 5
 lisen = "127.0.0.1:1"
 no_auth = true
 token_config = "tokens.toml"
@@ -38,7 +38,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     environment = {"PEGCOUNT_CONFIG_WORKER_CONT": "1", "PEGCOUNT_NO_CALL_LOG": "perhaps"}
     found = problems(file, environment, {"slow_call_seconds": "soon"}, ("small_worker_count=1.5", "x"))
     assert found == [
-        f"{file}:1: data: 5 cannot be used; allowed: a text",
+        f"{file}:1: store: 5 cannot be used; allowed: a path, or a URL",
         f"{file}:2: 'lisen': there is no such setting; did you mean \"listen\"?",
         f"{file}:5: 'tls_key': there is no such setting; did you mean \"tls.key\"?",
         f"{file}:11: log.level: 'inof' cannot be used; allowed: debug, info, warning, error;"
@@ -126,14 +126,14 @@ def test_bytes_may_have_a_unit_and_nothing_else(tmp_path: Path) -> None:
         ("[config.tuning]\nrow_cost_ns = 5\n", "1: 'config.tuning': is a table of its own; write [tuning]"),
         ("[[log]]\n", "1: log: must be a table; write [log]"),
         ("[log]\nzzz = 1\n", "2: 'log.zzz': there is no such setting; allowed: format, level, file,"),
-        ("zzz = 1\n", "1: 'zzz': there is no such setting; allowed: data, create,"),
+        ("zzz = 1\n", "1: 'zzz': there is no such setting; allowed: store, create,"),
         (
             "[config]\nzzz = 1\n",
             "2: 'config.zzz': there is no such setting; docs/configuration.md lists them",
         ),
         ("accept_loss_of = [1]\n", "1: accept_loss_of: a list cannot be used; allowed: a list of texts"),
         ('no_auth = "yes"\n', "1: no_auth: 'yes' cannot be used; allowed: true or false"),
-        ('data = ""\n', "1: data: '' cannot be used; allowed: a path"),
+        ('store = ""\n', "1: store: '' cannot be used; allowed: a path"),
         (
             f"[config]\nquery_seconds_max = 0x{'F' * 4_000}\n",
             "2: config.query_seconds_max: a number of more than 40 digits cannot be used; allowed: a number",
@@ -143,8 +143,8 @@ def test_bytes_may_have_a_unit_and_nothing_else(tmp_path: Path) -> None:
             "2: config.worker_count: a number of more than 40 digits cannot be used; allowed: an integer",
         ),
         (
-            f"data = 0x{'F' * 4_000}\n",
-            "1: data: a number of more than 40 digits cannot be used; allowed: a text",
+            f"store = 0x{'F' * 4_000}\n",
+            "1: store: a number of more than 40 digits cannot be used; allowed: a path, or a URL",
         ),
     ],
 )
@@ -249,7 +249,7 @@ def test_what_may_go_with_the_value_that_is_meant_is_not_blamed(tmp_path: Path) 
 
 
 def test_without_a_data_directory_nothing_is_served() -> None:
-    with pytest.raises(SettingsError, match="give --data, PEGCOUNT_DATA, or data in the file"):
+    with pytest.raises(SettingsError, match="give --store, PEGCOUNT_STORE, or store in the file"):
         loaded().settings()
 
 

@@ -305,8 +305,8 @@ def test_a_newer_format_is_refused_and_not_modified(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("catalog")
 def test_new_catalogues_have_the_current_format(tmp_path: Path) -> None:
-    assert FORMAT_VERSION == 8
-    assert asked(tmp_path, "PRAGMA user_version") == (8,)
+    assert FORMAT_VERSION == 9
+    assert asked(tmp_path, "PRAGMA user_version") == (9,)
 
 
 @pytest.mark.parametrize("version", [1, 2])

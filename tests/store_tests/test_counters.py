@@ -120,6 +120,16 @@ def test_records_are_counted_by_source_and_outcome(harness: StoreHarness) -> Non
     }
 
 
+def test_dropped_alert_times_are_counted_by_source(harness: StoreHarness) -> None:
+    early, rejected = finished("1", source="a"), finished("", source="b")
+    for record in (early, rejected):
+        record.alert_time.FromSeconds(SETUP_S - 1)
+    for _ in range(2):
+        harness.store.write(batch(early, finished("2", source="a"), finished("3"), rejected))
+    counted = {name: each.dropped_alert_times for name, each in sources(harness.store).items()}
+    assert counted == {"a": 2, "b": 0, "": 0}
+
+
 def test_versions_of_one_session_in_a_batch_count_one_by_one(harness: StoreHarness) -> None:
     one, other = finished("1", source="a"), finished("1", source="a", folder="other", revision=1)
     assert write(harness.store, one, one, other) == (1, 1, 1)

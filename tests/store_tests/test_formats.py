@@ -27,6 +27,7 @@ from pegcount.store.catalog_tables import FORMAT_VERSION
 from pegcount.store.check import check
 from pegcount.store.directory import DirectoryLock
 from pegcount.store.snapshot import back_up, open_snapshot
+from pegcount.v1 import records_pb2
 
 from store_tests.store_fixtures import MANUAL_MAINTENANCE, StoreHarness, finished, write
 from store_tests.test_backup import content_of
@@ -62,6 +63,62 @@ def test_a_directory_of_format_7_keeps_its_credentials(tmp_path: Path) -> None:
             [kept] = store.credentials()
             assert (kept.name, kept.scopes, kept.keys[0].prefix) == ("wallboard", (1,), "pk_abcdefgh")
             assert (kept.data_scope, kept.limits) == (None, None)
+
+
+def test_a_directory_of_format_8_takes_records_with_later_fields(tmp_path: Path) -> None:
+    """Records of both kinds, and versions that add the fields to records that were stored without them."""
+    directory = shutil.copytree(_FORMATS / "8" / "directory", tmp_path / "data")
+    later: dict[str, Any] = {
+        "vendor_price": "0.0625",
+        "currency": "EUR",
+        "vendor_currency": "USD",
+        "sip_status": 200,
+        "release_party": records_pb2.RELEASE_PARTY_TERMINATION,
+    }
+    with closing(EmbeddedStore(directory, Config())) as store:
+        before = store.info().records
+        again = _call_of_format_8()
+        assert write(store, again) == (0, 0, 1)
+        added = _call_of_format_8(**later)
+        added.alert_time.FromJsonString("2026-03-27T08:01:02Z")
+        new = _call_of_format_8(**later)
+        new.session_id = "new"
+        assert write(store, added, new) == (1, 1, 0)
+        store.flush()
+    for _ in range(2):
+        with closing(EmbeddedStore(directory, Config())) as store:
+            assert store.info().records == before + 1
+            assert write(store, again, added, new) == (0, 0, 3)
+            store.flush()
+    header, *records = _exported(directory)
+    by_id = {record[1]: dict(zip(header, record, strict=True)) for record in records}
+    shown = ("alert_time", *later)
+    values = ["0.0625", "EUR", "USD", "200", "TERMINATION"]
+    assert [by_id["call -2 1"][name] for name in shown] == ["2026-03-27T08:01:02.000000Z", *values]
+    assert [by_id["new"][name] for name in shown] == ["", *values]
+    assert [by_id["call -2 3"][name] for name in shown] == [""] * 6
+
+
+def _call_of_format_8(**later: Any) -> records_pb2.SessionRecord:
+    record = records_pb2.SessionRecord(
+        source="switch",
+        session_id="call -2 1",
+        is_last_attempt=True,
+        disconnect_cause=16,
+        account_id="customer 1",
+        customer_price="0.125",
+        orig_clients_name="Northwind",
+        term_accounts_id=21,
+        term_accounts_name="Vendor",
+        dst_prefix_routing="442079460300",
+        orig_src_party_id="+12025550100",
+        orig_dst_party_id="+442079460300",
+        auth_orig_ip="192.0.2.10",
+        **later,
+    )
+    for name, second in (("setup", "01:00"), ("answer", "01:05"), ("end", "02:05")):
+        getattr(record, f"{name}_time").FromJsonString(f"2026-03-27T08:{second}Z")
+    return record
 
 
 def back_up_beside(directory: Path, _: Config) -> None:

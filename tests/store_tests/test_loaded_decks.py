@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from decks import deck_of
 from pegcount import core
-from pegcount.errors import DeadlineError, NotFoundError
+from pegcount.errors import CodeDeckNotFoundError, DeadlineError, NotFoundError
 from pegcount.store.loaded_decks import LoadedDecks
 from waiting import stays, wait_until
 
@@ -22,17 +22,16 @@ class SlowCatalog:
         self.asked: list[int] = []
         self.may_answer = threading.Event()
 
-    def code_deck(self, deck_id: int) -> core.CodeDeck | None:
+    def code_deck(self, deck_id: int, cancel_token: core.CancelToken) -> core.CodeDeck:
         self.asked.append(deck_id)
         assert self.may_answer.wait(10)
-        return DECK if deck_id < 100 else None
+        if deck_id >= 100:
+            raise CodeDeckNotFoundError(deck_id, [1])
+        return DECK
 
-    def ids(self) -> list[int]:
-        return [1]
 
-
-def decks(catalog: SlowCatalog, count_max: int = 2) -> LoadedDecks:
-    return LoadedDecks(catalog, count_max)  # type: ignore[arg-type]
+def decks(catalog: SlowCatalog, count_max: int = 2) -> LoadedDecks[int, core.CodeDeck]:
+    return LoadedDecks(catalog.code_deck, count_max)
 
 
 def test_reports_that_ask_at_once_load_a_deck_once() -> None:

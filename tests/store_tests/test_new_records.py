@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pegcount.importers.prices import PRICE_FIELDS
 from pegcount.importers.rounded_numbers import NUMBER_FIELDS
 from pegcount.store import EmbeddedStore
 from pegcount.v1.records_pb2 import RejectReason, SessionRecord
@@ -41,7 +42,7 @@ def test_the_store_rejects_the_rounded_numbers_that_importers_reject(store: Embe
 
 def test_identifiers_are_the_same_fields(store: EmbeddedStore) -> None:
     for field in SessionRecord.DESCRIPTOR.fields:
-        if field.type == field.TYPE_STRING and field.name not in ("auth_orig_ip", "customer_price"):
+        if field.type == field.TYPE_STRING and field.name not in ("auth_orig_ip", *PRICE_FIELDS):
             record = finished("x")
             setattr(record, field.name, "4.42079E+11")
             expected = ["REJECT_REASON_ROUNDED_NUMBER"] if field.name in NUMBER_FIELDS else []

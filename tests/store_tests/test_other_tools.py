@@ -25,7 +25,7 @@ from store_tests.store_fixtures import (
 from store_tests.test_segments import full_record
 
 STORAGE = (Path(__file__).parents[2] / "docs/storage.md").read_text(encoding="utf-8")
-TIMES = ("setup_time", "answer_time", "end_time", "received_time")
+TIMES = ("setup_time", "alert_time", "answer_time", "end_time", "received_time")
 SNIPPETS = re.findall(r"```python\n(.*?)```", STORAGE, re.DOTALL)
 
 
@@ -106,7 +106,7 @@ def test_every_tool_reads_every_value_of_a_segment(
         if isinstance(value, Timestamp):
             assert seconds(found["full"][field.name]) == value.seconds, field.name
         else:
-            assert found["full"][field.name] == (-12_500_000 if field.name == "customer_price" else value)
+            assert found["full"][field.name] == (-12_500_000 if field.name.endswith("_price") else value)
     assert [seconds(found[f"f{i}"]["setup_time"]) for i in range(6)] == list(range(SETUP_S, SETUP_S + 6))
 
 

@@ -57,6 +57,10 @@ def full_record(session_id: str) -> records_pb2.SessionRecord:
         session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125", part_class=2
     )
     record.auth_orig_ip = "192.0.2.10"
+    record.alert_time.FromSeconds(SETUP_S + 3)
+    record.vendor_price = "-0.0125"
+    record.sip_status = 100
+    record.release_party = records_pb2.RELEASE_PARTY_SWITCH
     for field in record.DESCRIPTOR.fields:
         if not record.HasField(field.name):
             is_text = field.type == field.TYPE_STRING
@@ -85,7 +89,7 @@ def test_columns_follow_the_order_of_the_proto_fields(tmp_path: Path) -> None:
 def arrow_type(name: str, is_text: bool) -> pa.DataType:
     if name.endswith("_time"):
         return INSTANT
-    if name == "customer_price":
+    if name.endswith("_price"):
         return pa.int32()
     if not is_text:
         return pa.int8()
@@ -135,7 +139,7 @@ def test_values_and_nulls(tmp_path: Path) -> None:
         value, expected = of_full[field.name], getattr(full, field.name)
         if isinstance(expected, Timestamp):
             assert value.timestamp() == expected.seconds
-        elif field.name == "customer_price":
+        elif field.name.endswith("_price"):
             assert value == Decimal(expected) * 10**9
         else:
             assert value == expected, field.name

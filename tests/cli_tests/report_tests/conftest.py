@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from pegcount.v1 import reports_pb2, reports_pb2_grpc
+from pegcount.v1 import reports_pb2, reports_pb2_grpc, traffic_pb2, traffic_pb2_grpc
 from sample_service import service_over_samples
 
 
@@ -19,7 +19,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @dataclass
-class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
+class KeptRequests(reports_pb2_grpc.ReportServiceServicer, traffic_pb2_grpc.TrafficServiceServicer):
     """Answers every request with a report that is empty but for `active_rows`, and keeps it."""
 
     requests: list[Any] = field(default_factory=list)
@@ -54,6 +54,10 @@ class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
         self.requests.append(request)
         return reports_pb2.QueryOriginationQualityResponse(range=self.range)
 
+    def QueryTraffic(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return traffic_pb2.QueryTrafficResponse(range=self.range)
+
 
 @pytest.fixture
 def kept() -> Iterator[KeptRequests]:
@@ -61,6 +65,7 @@ def kept() -> Iterator[KeptRequests]:
     service = KeptRequests()
     server = grpc.server(ThreadPoolExecutor(1))
     reports_pb2_grpc.add_ReportServiceServicer_to_server(service, server)
+    traffic_pb2_grpc.add_TrafficServiceServicer_to_server(service, server)
     service.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     yield service

@@ -1,0 +1,1 @@
+"""Answers the traffic question in plain Python, by the definitions of docs/semantics.md."""
