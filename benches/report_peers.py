@@ -18,7 +18,7 @@ os.environ.setdefault("POLARS_MAX_THREADS", "2")
 import machine
 from peers import calls, isolated, memory, questions, timing, wire
 from peers.dataset import Dataset
-from peers.pegcount_engine import LoadTimes, Pegcount
+from peers.pegcount_engine import CONFIG, WITHOUT_ROLLUPS, LoadTimes, Pegcount
 from peers.timing import Subject, Times
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def _measured(data: Dataset, loaded: LoadTimes, options: argparse.Namespace) -> 
     # Before this process opens the data directory.
     found = _run_isolated(options, data.record_count, options.only, 1)
     cold = _cold_lines(options) if options.cold else []
-    pegcount = Pegcount(data.pegcount)
+    pegcount = Pegcount(data.pegcount, WITHOUT_ROLLUPS if options.no_rollups else CONFIG)
     lines = [_load_line(loaded), _isolated_line(found, pegcount.bytes_per_record())]
     peers = () if options.no_peers else PEERS
     times = timing.run([pegcount, *_subjects(data, options)], options.only, options.rounds)
@@ -73,6 +73,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", type=_names, default=questions.NAMES, help="questions, such as Q1,S1")
     parser.add_argument("--no-peers", action="store_true", help="measures Pegcount alone")
+    parser.add_argument(
+        "--no-rollups", action="store_true", help="ours reads rows, as for a question that is asked first"
+    )
     parser.add_argument(
         "--cold", action="store_true", help="also the first Q1 with an empty page cache (root)"
     )
@@ -151,7 +154,8 @@ def _heading(options: argparse.Namespace, data: Dataset) -> str:
     data.directory.mkdir(parents=True, exist_ok=True)
     return (
         f"## {machine.today()}: {options.records:,} calls, {options.active:,} active sessions,"
-        f" {options.rounds} rounds\n\n{machine.facts(data.directory)};"
+        f" {options.rounds} rounds{', without rollups' if options.no_rollups else ''}"
+        f"\n\n{machine.facts(data.directory)};"
         f" load average before {os.getloadavg()[0]:.1f}."
     )
 

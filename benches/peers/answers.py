@@ -1,11 +1,13 @@
 """The common form in which all answers are compared: integer rows, without rows that have no calls."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pegcount.v1 import reports_pb2
+from pegcount.v1.traffic_pb2 import QueryTrafficResponse, TrafficColumn, TrafficMetric
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 from peers import questions
@@ -17,6 +19,8 @@ Answer = NDArray[np.int64]
 Q1 to Q3, S1: start of the bin in Unix seconds, calls, answered calls, milliseconds.
 U1: day, sessions, sessions of the seven days that end with it. U2: start of the bin, sessions.
 F1: day, folder, agent, calls, answered calls, milliseconds.
+T1, T3: day, vendor, calls, answered calls, milliseconds, delivered calls, short calls, calls with the cause
+17, milliseconds of ringing. T2: day, vendor, calls.
 A1: level, the three keys (0 if rolled up), sessions, seconds; the last row has the number of groups.
 Days are numbered from the first day of the traffic.
 """
@@ -58,6 +62,40 @@ def of_folders(response: reports_pb2.QueryFolderStatsResponse) -> Answer:
         table[:, 3:].sum(axis=0)
     )
     return table
+
+
+def of_traffic(response: QueryTrafficResponse) -> Answer:
+    """Converts quotients to the sums that they are of."""
+    figures: Mapping[TrafficMetric, TrafficColumn] = {
+        column.metric.metric: column for column in response.columns
+    }
+    vendors = [last_number(group.keys[0].text) for group in response.groups]
+    days = (np.array(response.t) - _FROM_S) // (US_PER_DAY // US_PER_SECOND)
+    calls = np.array(figures[TrafficMetric.TRAFFIC_METRIC_CALLS].integers)
+    assert response.totals[0].integers[0] == calls.sum()
+    columns = [np.tile(days, len(vendors)), np.repeat(vendors, len(days)), calls]
+    if len(figures) > 1:
+        columns += _traffic_sums(figures, calls)
+    table = of_columns(*columns)
+    return table[table[:, 2] > 0]
+
+
+def _traffic_sums(
+    figures: Mapping[TrafficMetric, TrafficColumn], calls: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    def product(metric: TrafficMetric, factor: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.asarray(np.rint(np.nan_to_num(figures[metric].doubles) * factor).astype(np.int64))
+
+    answered = np.array(figures[TrafficMetric.TRAFFIC_METRIC_ANSWERED].integers)
+    assert np.array_equal(product(TrafficMetric.TRAFFIC_METRIC_ASR, calls / 100), answered)
+    return [
+        answered,
+        product(TrafficMetric.TRAFFIC_METRIC_ACD, answered * 1_000.0),
+        product(TrafficMetric.TRAFFIC_METRIC_NER, calls / 100),
+        np.array(figures[TrafficMetric.TRAFFIC_METRIC_SHORT_CALLS].integers),
+        np.array(figures[TrafficMetric.TRAFFIC_METRIC_CALLS_WITH_CAUSE].integers),
+        product(TrafficMetric.TRAFFIC_METRIC_RING_TIME_MEAN, answered * 1_000.0),
+    ]
 
 
 def of_active(response: reports_pb2.QueryActiveSessionsResponse) -> Answer:

@@ -19,7 +19,7 @@ _TYPES = {
     "session_id": "String",
     **dict.fromkeys(("setup_time", "end_time"), "DateTime64(6, 'UTC')"),
     "answer_time": "Nullable(DateTime64(6, 'UTC'))",
-    "duration_ms": "Nullable(Int32)",
+    **dict.fromkeys(("duration_ms", "ring_ms"), "Nullable(Int32)"),
     "customer_price": "Decimal(9, 4)",
     "auth_orig_ip": "UInt32",
     "is_last_attempt": "Bool",
@@ -38,6 +38,7 @@ _DIALECT = sql.Dialect(
         " FROM {{table}} WHERE {where} GROUP BY day"
     ),
     duration="sum(duration_ms) AS duration_ms_sum",
+    ring="sum(ring_ms) AS ring_ms_sum",
     elapsed_ms="sum(intDiv({now_us} - toUnixTimestamp64Micro(answer_time), 1000))",
     starts_with="startsWith(dst_prefix_routing, '{text}')",
     contains="position(dst_prefix_routing, '{text}') > 0",

@@ -36,6 +36,7 @@ _DIALECT = sql.Dialect(
         " sum(n)::BIGINT FROM hours GROUP BY day"
     ),
     duration="sum(duration_ms)::BIGINT AS duration_ms",
+    ring="sum(ring_ms)::BIGINT AS ring_ms",
     elapsed_ms="sum(({now_us} - epoch_us(answer_time)) // 1000)::BIGINT",
     starts_with="starts_with(dst_prefix_routing, '{text}')",
     contains="contains(dst_prefix_routing, '{text}')",

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from pegcount import core
-from pegcount.config import Config
+from pegcount.config import Config, Tuning
 from pegcount.errors import OverloadedError
 from pegcount.model import WriteOutcome
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import Prepare, ReportService
+from pegcount.server.prepared_report import Prepare
+from pegcount.server.reports import ReportService
+from pegcount.server.traffic import TrafficService
 from pegcount.server.visible_records import VisibleRecords
 from pegcount.store import EmbeddedStore, PendingWrite
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import reports_pb2, traffic_pb2
 
 from peers import answers, calls, questions, wire
 
+CONFIG = Config()
+WITHOUT_ROLLUPS = Config(tuning=Tuning(rollup_cell_count_max=1, rollup_rows_per_row_min=65_536))
+"""Scans read the rows of segments, as when something is asked for the first time."""
 IN_FLIGHT = 4
 _RETRY_SECONDS = 0.05
 
@@ -37,13 +42,14 @@ class LoadTimes:
 
 
 class Pegcount:
-    """An open store and the service over it."""
+    """An open store and the services over it."""
 
     name = "ours"
 
-    def __init__(self, directory: Path) -> None:
-        self._store = _open_store(directory)
-        self._service = ReportService(Config(), lambda: calls.NOW_US)
+    def __init__(self, directory: Path, config: Config = CONFIG) -> None:
+        self._store = _open_store(directory, config)
+        self._service = ReportService(config, lambda: calls.NOW_US)
+        self._traffic = TrafficService(config, lambda: calls.NOW_US)
         self._records = VisibleRecords(self._store)
 
     def ask(self, name: str) -> Any:
@@ -93,13 +99,14 @@ class Pegcount:
             "U": (service.usage, reports_pb2.QueryAsrUsageResponse, answers.of_usage),
             "F": (service.folder, reports_pb2.QueryFolderStatsResponse, answers.of_folders),
             "A": (service.active, reports_pb2.QueryActiveSessionsResponse, answers.of_active),
+            "T": (self._traffic.traffic, traffic_pb2.QueryTrafficResponse, answers.of_traffic),
         }
         return methods[name[0]]
 
 
 def load(directory: Path, record_count: int, active_count: int, seed: int) -> LoadTimes:
     """Fills an empty data directory, asserts the counts, then flushes and compacts."""
-    store = _open_store(directory)
+    store = _open_store(directory, CONFIG)
     sent = accepted = 0
     writing_seconds, start_time = 0.0, time.perf_counter()
     for chunk in calls.chunks(record_count, seed):
@@ -121,8 +128,8 @@ def load(directory: Path, record_count: int, active_count: int, seed: int) -> Lo
     return LoadTimes(sent + active_count, seconds, writing_seconds, upkeep_seconds)
 
 
-def _open_store(directory: Path) -> EmbeddedStore:
-    return EmbeddedStore(directory, Config(), create=True, clock=lambda: calls.NOW_US)
+def _open_store(directory: Path, config: Config) -> EmbeddedStore:
+    return EmbeddedStore(directory, config, create=True, clock=lambda: calls.NOW_US)
 
 
 def _write(store: EmbeddedStore, batches: Iterable[bytes], again_count: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pegcount.request.traffic_metrics import DEFAULT_CAUSES
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 from peers import answers, dimensions, questions
@@ -14,16 +15,31 @@ from peers.calls import FROM_US, NOW_US
 from peers.questions import BUSY_DAY, FROM_DAY, TO_DAY
 from peers.tables import texts_of
 
-_ENUMS = ("account_id", "company", "organization", "folder", "agent_id", "dst_prefix_routing")
+_ENUMS = (
+    *("account_id", "company", "organization", "folder", "agent_id", "dst_prefix_routing"),
+    questions.VENDOR,
+)
 _BYTES = ("app_id", "kind", "disconnect_cause")
-_COLUMNS = ["setup_time", "end_time", "duration_ms", "customer_price", "auth_orig_ip", "is_last_attempt"]
+_COLUMNS = [
+    *("setup_time", "end_time", "duration_ms", "ring_ms", "customer_price", "auth_orig_ip"),
+    "is_last_attempt",
+]
 
 _col = pl.col
 _SETUP_US = _col("setup_time").to_physical()
+_DAY = ((_SETUP_US - FROM_US) // US_PER_DAY).cast(pl.UInt8).alias("day")
 _FIGURES = (
     pl.len().alias("calls"),
     _col("duration_ms").count().alias("answered"),
     _col("duration_ms").cast(pl.Int64).sum().alias("milliseconds"),
+)
+_DELIVERED = _col("duration_ms").is_not_null() | _col("disconnect_cause").is_in(DEFAULT_CAUSES)
+_TRAFFIC_FIGURES = (
+    *_FIGURES,
+    _DELIVERED.sum().alias("delivered"),
+    (_col("duration_ms") < questions.SHORT_MS).sum().alias("short"),
+    (_col("disconnect_cause") == questions.BUSY_CAUSE).sum().alias("busy"),
+    _col("ring_ms").cast(pl.Int64).sum(),
 )
 _FINISHED = (_col("kind") == 1) & _col("is_last_attempt") & _col("end_time").is_not_null()
 
@@ -54,6 +70,9 @@ class Polars:
             "F1": self._folders,
             "A1": self._groups,
             "S1": self._scan,
+            "T1": lambda: self._traffic(*_TRAFFIC_FIGURES),
+            "T2": lambda: self._traffic(_FIGURES[0]),
+            "T3": lambda: self._traffic(*_TRAFFIC_FIGURES, where=_begins_with()),
         }
         return plans[name]().to_arrow()
 
@@ -61,9 +80,8 @@ class Polars:
         return answers.of_table(name, result)
 
     def _one_day(self) -> Any:
-        starts = _matching("dst_prefix_routing", lambda text: text.startswith(questions.STARTS_WITH))
         rows = self._account(questions.TWENTIETH, _days_from(BUSY_DAY, BUSY_DAY + timedelta(days=1)))
-        return _per_bin("Q1", rows.filter(starts), *_FIGURES)
+        return _per_bin("Q1", rows.filter(_begins_with()), *_FIGURES)
 
     def _largest(self) -> Any:
         return _per_bin("Q2", self._account(questions.LARGEST, _days_from(FROM_DAY, TO_DAY)), *_FIGURES)
@@ -104,8 +122,7 @@ class Polars:
             _col("company") == dimensions.COMPANY,
             _col("organization") == dimensions.ORGANIZATION,
         )
-        day = ((_SETUP_US - FROM_US) // US_PER_DAY).cast(pl.UInt8).alias("day")
-        return rows.group_by(day, "folder", "agent_id").agg(_FIGURES).collect()
+        return rows.group_by(_DAY, "folder", "agent_id").agg(_FIGURES).collect()
 
     def _groups(self) -> Any:
         """Computes the finest groups first; the other levels are sums of these."""
@@ -125,6 +142,11 @@ class Polars:
         causes = _col("disconnect_cause").is_in(questions.CAUSES)
         return _per_bin("S1", self._calls.filter(_days_from(FROM_DAY, TO_DAY), _FINISHED, causes), *_FIGURES)
 
+    def _traffic(self, *sums: Any, where: Any = True) -> Any:
+        ended = (_col("kind") == 1) & _col("end_time").is_not_null()
+        rows = self._calls.filter(_days_from(FROM_DAY, TO_DAY), ended, where)
+        return rows.group_by(_DAY, questions.VENDOR).agg(sums).collect()
+
     def _account(self, account: str, within: Any) -> Any:
         # In two steps, so that only rows of the account are checked against the other predicates.
         return self._calls.filter(_col("account_id") == account).collect().lazy().filter(within, _FINISHED)
@@ -135,6 +157,10 @@ def _per_bin(name: str, rows: Any, *sums: Any) -> Any:
     width = questions.BIN_SECONDS[name]
     found = rows.group_by_dynamic("setup_time", every=f"{width}s").agg(sums)
     return found.with_columns((_SETUP_US - FROM_US) // (width * US_PER_SECOND)).collect()
+
+
+def _begins_with() -> Any:
+    return _matching("dst_prefix_routing", lambda text: text.startswith(questions.STARTS_WITH))
 
 
 def _matching(field: str, predicate: Callable[[str], bool]) -> Any:

@@ -1,14 +1,15 @@
 """The questions to Pegcount and the peers, with shared constants so that all mean the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 from pegcount.model import Measure, OneOf, Predicate, Present, Scan
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import reports_pb2, traffic_pb2
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL
+from pegcount.v1.traffic_pb2 import GroupSpec, MetricSpec, QueryTrafficRequest, TrafficFilter
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 from peers import dimensions
@@ -38,6 +39,9 @@ SMA_DAYS = 7
 CAUSES = (16, 19)
 KEYS = ("orig_clients_name", "equipment_id", "term_clients_name")
 ROWS_OF_ACTIVE = 20
+VENDOR = "term_clients_name"
+SHORT_MS = 6_000
+BUSY_CAUSE = 17
 
 BIN_SECONDS = {"Q1": 60, "Q2": 60, "U2": 300, "S1": 60}
 """Bin widths of the questions whose bins a peer may count from the start of the traffic."""
@@ -51,8 +55,36 @@ DESCRIPTIONS: Mapping[str, str] = {
     "F1": "folders, 30 days, with agents",
     "A1": "active sessions, 3 keys, ROLLUP",
     "S1": "full scan, 30 days, MINUTE, 2 causes",
+    "T1": "traffic, 30 days, DAY, vendors, 8 metrics",
+    "T2": "traffic, 30 days, DAY, vendors, calls",
+    "T3": "traffic as T1 of numbers that begin with 44",
 }
 NAMES = tuple(DESCRIPTIONS)
+
+
+def _traffic(metrics: Sequence[MetricSpec], *filters: TrafficFilter) -> QueryTrafficRequest:
+    return QueryTrafficRequest(
+        from_time=FROM,
+        to_time=TO,
+        granularity=reports_pb2.GRANULARITY_DAY,
+        metrics=metrics,
+        group_by=[GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_TERM_CLIENTS_NAME)],
+        filters=filters,
+        attempts=traffic_pb2.ATTEMPTS_ALL,
+    )
+
+
+_CALL_COUNT = MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_CALLS)
+_METRICS = (
+    _CALL_COUNT,
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_ANSWERED),
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_ASR),
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_ACD),
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_NER),
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_SHORT_CALLS, threshold_ms=SHORT_MS),
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_CALLS_WITH_CAUSE, causes=[BUSY_CAUSE]),
+    MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_RING_TIME_MEAN),
+)
 REQUESTS: Mapping[str, Message] = {
     "Q1": reports_pb2.QueryOriginationQualityRequest(
         account_id=TWENTIETH,
@@ -101,6 +133,12 @@ REQUESTS: Mapping[str, Message] = {
         grouping=reports_pb2.GROUPING_ROLLUP,
         order=["-quantity"],
         limit=ROWS_OF_ACTIVE,
+    ),
+    "T1": _traffic(_METRICS),
+    "T2": _traffic([_CALL_COUNT]),
+    "T3": _traffic(
+        _METRICS,
+        TrafficFilter(dimension=traffic_pb2.TRAFFIC_DIMENSION_DST_PREFIX, texts=[STARTS_WITH]),
     ),
 }
 """The requests to Pegcount; S1 is a scan rather than a report."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pegcount.request.traffic_metrics import DEFAULT_CAUSES
 from pegcount.zone import US_PER_SECOND
 
 from peers import dimensions, questions
@@ -32,6 +33,9 @@ class Dialect:
     days_berlin: str
     """A query of the day numbers in Berlin and their session counts; `{where}` is the condition."""
     duration: str
+    """Milliseconds from answer to end, summed over a group."""
+    ring: str
+    """Milliseconds from setup to answer, summed over a group."""
     elapsed_ms: str
     """Milliseconds since the answer at `{now_us}`, summed over a group."""
     starts_with: str
@@ -66,7 +70,23 @@ def queries(dialect: Dialect, now_us: int) -> dict[str, str]:
             GROUP BY day, folder, agent_id""",
         "A1": _active(dialect, now_us),
         "S1": counted(_bins(dialect, "S1"), f"{month} AND disconnect_cause IN ({causes})"),
+        "T1": _traffic(dialect, _traffic_sums(dialect), month),
+        "T2": _traffic(dialect, "count(*) AS calls", month),
+        "T3": _traffic(dialect, _traffic_sums(dialect), f"{month} AND {starts_with}"),
     }
+
+
+def _traffic(dialect: Dialect, sums: str, condition: str) -> str:
+    return f"""SELECT {dialect.days} AS day, {questions.VENDOR}, {sums} FROM {dialect.table}
+        WHERE kind = 1 AND end_time IS NOT NULL AND {condition} GROUP BY day, {questions.VENDOR}"""
+
+
+def _traffic_sums(dialect: Dialect) -> str:
+    """Returns the sums that the figures of T1 follow from."""
+    delivered = f"answer_time IS NOT NULL OR disconnect_cause IN {DEFAULT_CAUSES}"
+    return f"""{_FIGURES.format(duration=dialect.duration)}, countIf({delivered}) AS delivered,
+        countIf(duration_ms < {questions.SHORT_MS}) AS short,
+        countIf(disconnect_cause = {questions.BUSY_CAUSE}) AS busy, {dialect.ring}"""
 
 
 def _active(dialect: Dialect, now_us: int) -> str:

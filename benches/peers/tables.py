@@ -44,15 +44,17 @@ def _write(path: Path, tables: Iterator[pa.Table]) -> None:
 
 
 def _table(rows: Calls) -> pa.Table:
-    """Builds a table of all record fields and the call duration, which is null for unanswered calls."""
+    """Builds a table of all record fields, and of call duration and ring time, null for unanswered calls."""
     answered = rows["answer_us"] != ABSENT
     talk_ms = (rows["end_us"] - rows["answer_us"]) // 1_000
+    ring_ms = (rows["answer_us"] - rows["setup_us"]) // 1_000
     columns = {
         "session_id": _texts(session_ids(rows)),
         "setup_time": pa.array(rows["setup_us"], _TIME),
         "answer_time": pa.array(rows["answer_us"], _TIME, mask=~answered),
         "end_time": pa.array(rows["end_us"], _TIME),
         "duration_ms": pa.array(talk_ms.astype(np.int32), mask=~answered),
+        "ring_ms": pa.array(ring_ms.astype(np.int32), mask=~answered),
         "customer_price": _decimals(rows["price"]),
     }
     for name in CODES:
