@@ -265,7 +265,9 @@ _RATES = [
     f"{leg}_{name}" for leg in ("orig", "term") for name in ("rates_code", "rates_code_name", "rates_country")
 ]
 _FIELDS = SessionRecord.DESCRIPTOR.fields
-_TEXTS = [one.name for one in _FIELDS if one.type == one.TYPE_STRING and one.name != "customer_price"]
+_AMOUNTS = ("customer_price", "vendor_price")
+"""Decimal text in messages, integers in stores."""
+_TEXTS = [one.name for one in _FIELDS if one.type == one.TYPE_STRING and one.name not in _AMOUNTS]
 _DICTIONARIES = [name for name, type_ in core.ledger_columns() if type_.startswith("LowCardinality")]
 _INTEGERS = [one.name for one in _FIELDS if one.name not in _TEXTS] + ["received_time", "duration_ms"]
 COLUMNS = [*_TEXTS, *_INTEGERS]
