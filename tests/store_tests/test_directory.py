@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,28 @@ def test_a_store_that_is_closed_twice_does_not_release_another_one(tmp_path: Pat
         tmp_path / "second", f"data directory {tmp_path / 'second'} is in use by process {os.getpid()}"
     )
     second.close()
+
+
+def test_a_closed_store_is_free_although_a_child_process_has_its_descriptors(tmp_path: Path) -> None:
+    """Each child has them between its start and its program; copies are like them."""
+    store = open_store(tmp_path, create=True)
+    copies = [os.dup(each) for each in _descriptors_below(tmp_path)]
+    store.close()
+    try:
+        open_store(tmp_path).close()
+    finally:
+        for copy in copies:
+            os.close(copy)
+
+
+def _descriptors_below(directory: Path) -> list[int]:
+    descriptors = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if link.readlink().is_relative_to(directory):
+                descriptors.append(int(link.name))
+    assert descriptors
+    return descriptors
 
 
 def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:

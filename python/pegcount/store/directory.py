@@ -37,13 +37,13 @@ class DirectoryLock:
             self._lock_directory(directory)
             self._file = self._locked_file()
         except BaseException:
-            os.close(self._directory)
+            _unlock_and_close(self._directory)
             raise
 
     def restore_file(self) -> None:
         """Makes the file `lock` anew, after it was removed; raises StoreOpenError if it is locked."""
         file = self._locked_file()
-        os.close(self._file)
+        _unlock_and_close(self._file)
         self._file = file
 
     def release(self) -> None:
@@ -51,8 +51,8 @@ class DirectoryLock:
         # The numbers of closed descriptors are given again: to close them twice could release another lock.
         if not self._is_released:
             self._is_released = True
-            os.close(self._file)
-            os.close(self._directory)
+            _unlock_and_close(self._file)
+            _unlock_and_close(self._directory)
 
     def required_files(self) -> list[RequiredFile]:
         """Returns the directory and its file `lock`, which must stay where they are."""
@@ -139,6 +139,13 @@ def _create(directory: Path) -> None:
         fsync(directory.parent)
     except OSError as error:
         raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
+
+
+def _unlock_and_close(descriptor: int) -> None:
+    # A child process that another thread is starting has the descriptor too, until it becomes its program.
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _required(name: str, descriptor: int) -> RequiredFile:
