@@ -28,7 +28,7 @@ const PRICES: [&str; 2] = ["customer_price", "vendor_price"];
 const CLASSES: [&str; 1] = ["part_class"];
 
 /// Messages that the core writes field by field, without building a message first.
-const HAND_WRITTEN: [&str; 13] = [
+const HAND_WRITTEN: [&str; 15] = [
     "ActiveSessionRow",
     "QueryActiveSessionsResponse",
     "QueryOriginationQualityResponse",
@@ -42,6 +42,8 @@ const HAND_WRITTEN: [&str; 13] = [
     "TrafficColumn",
     "TrafficGroup",
     "TrafficKey",
+    "TrafficComparison",
+    "TrafficChange",
 ];
 
 fn main() -> Result<()> {

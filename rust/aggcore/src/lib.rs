@@ -9,7 +9,8 @@
 //!
 //! 1. `error`, `tuning`: the error type; constants that trade speed for memory or work.
 //! 2. `cancellation`, `memory`, `private_files`, `record`: deadlines; memory budgets; file modes; a record, its schema and rules.
-//! 3. `columns`, `native`, `time_text`: many records as columns, owned and borrowed; blocks of ClickHouse; instants as text.
+//! 3. `columns`, `interruptible_sort`, `native`, `time_text`: many records as columns, owned and borrowed; a sort that can be
+//!    cancelled; blocks of ClickHouse; instants as text.
 //! 4. `wire`: records, versions, code decks and lists of requests in the protobuf wire format.
 //! 5. `scan`: predicates, selection, grouping, sums.
 //! 6. `response`, `storage`: sums to answers; memtables, segments, rollups.
@@ -20,6 +21,7 @@ mod cancellation;
 mod columns;
 mod durable;
 mod error;
+mod interruptible_sort;
 mod ledger;
 mod memory;
 mod native;
@@ -50,15 +52,16 @@ pub use record::deletion::{Deletion, DeletionRules};
 pub use record::party::canonical_party;
 pub use record::scrubbing::{PartyDigest, Scrubbing, party_digest};
 pub use response::{
-    ActiveOptions, AnswerLimits, Figure, FigureParameters, Figures, GroupKey, OrderTerm, RankedGroups, TrafficColumn,
-    TrafficOptions, UsageOptions, build_active_response, build_folder_response, build_quality_response, build_traffic_response,
-    build_usage_response, rank_groups,
+    ActiveOptions, AnswerLimits, ComparedTraffic, Figure, FigureParameters, Figures, Fold, OrderTerm, RankedGroups,
+    TrafficColumn, TrafficOptions, UsageOptions, build_active_response, build_folder_response, build_quality_response,
+    build_traffic_response, build_usage_response, folded, rank_groups,
 };
 pub use scan::code_deck::{CodeDeck, CodeDeckEntry};
 pub use scan::code_deck_request::{BadEntry, CodeDeckLimits, CodeDeckRequest, EntryFault};
 pub use scan::predicate::{KeyValue, Network, Predicate, TextMatch};
 pub use scan::traffic::{
-    Condition, KeyType, MeasureType, MeasureValues, RowValue, TrafficCells, TrafficMeasure, TrafficPartials, ValueCounts,
+    Condition, Interval, KeyType, MeasureType, MeasureValues, Occupancy, RowValue, StepChanges, TrafficCells, TrafficMeasure,
+    TrafficPartials, ValueCounts,
 };
 pub use scan::{CellSums, Key, KeyValues, LocalOffsets, LocalPart, Measure, Partials, Scan, ScanResources, Sums, TrafficScan};
 pub use storage::segment::{ManifestEntry, Segment, Summary};

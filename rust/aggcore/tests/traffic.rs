@@ -8,8 +8,8 @@ mod naive_traffic;
 mod predicate_pairs;
 
 use aggcore::{
-    CancelToken, CodeDeck, CodeDeckEntry, Error, Key, MeasureValues, MemoryLimits, Predicate, Store, TrafficMeasure,
-    TrafficPartials, TrafficScan, Tuning,
+    CancelToken, CodeDeck, CodeDeckEntry, Error, Key, KeyValue, MeasureValues, MemoryLimits, Occupancy, Predicate, Store,
+    TrafficMeasure, TrafficPartials, TrafficScan, Tuning,
 };
 use common::{OwnedRecord, batch, distinct_records};
 use naive_traffic::{Cells, KEY_COUNT, MEASURES, PREDICATE_COUNT, cells, key, measure, naive, predicate};
@@ -40,7 +40,7 @@ fn calls(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
 fn scan(
     store: &Store, edges: &[i64], predicates: &[Predicate], keys: &[Key], measures: &[TrafficMeasure], cell_count_max: usize,
 ) -> aggcore::Result<TrafficPartials> {
-    store.traffic_partials(&TrafficScan {
+    let scan = TrafficScan {
         edges: Some(edges),
         predicates,
         keys,
@@ -50,7 +50,8 @@ fn scan(
         cancel: &CancelToken::with_limit(None),
         memory: &store.resources().memory.begin_query(),
         resources: store.resources(),
-    })
+    };
+    store.traffic_partials(&scan, &Occupancy::default())
 }
 
 /// Stores with the records in one memtable, and in segments, memtables and with tombstones.
@@ -106,7 +107,7 @@ struct Question {
 fn question() -> impl Strategy<Value = Question> {
     // Those of a group by a code of the code deck, and those that list values, have no rollup.
     let keys = prop::sample::subsequence((0..KEY_COUNT).collect::<Vec<_>>(), 0..3);
-    let measures = prop::sample::subsequence(MEASURES[..15].to_vec(), 1..5);
+    let measures = prop::sample::subsequence(MEASURES[..17].to_vec(), 1..5);
     let conditions = prop::sample::subsequence((0..PREDICATE_COUNT).collect::<Vec<_>>(), 0..3);
     (prop::collection::btree_set(0..73i64, 2..5), keys, conditions, measures).prop_map(|(hours, keys, conditions, measures)| {
         Question { hours: hours.into_iter().collect(), keys, conditions, measures }
@@ -243,5 +244,39 @@ fn a_key_that_does_not_fit_is_refused() {
         memory: &store.resources().memory.begin_query(),
         resources: store.resources(),
     };
-    assert!(matches!(store.traffic_partials(&without_deck), Err(Error::Unknown { .. })));
+    assert!(matches!(store.traffic_partials(&without_deck, &Occupancy::default()), Err(Error::Unknown { .. })));
+}
+
+/// The condition that a record has the values of one of these groups.
+fn in_groups(columns: &[&str], groups: Vec<Vec<KeyValue<'static>>>) -> Predicate {
+    Predicate::InGroups { keys: columns.iter().map(|column| Key::Column((*column).to_owned())).collect(), groups }
+}
+
+#[test]
+fn groups_whose_values_have_more_combinations_than_64_bits_can_number() {
+    const COLUMNS: [&str; 4] = ["customer_price", "vendor_price", "disconnect_cause", "app_id"];
+    let store = Store::default();
+    let call = |id: &str, last: i64| {
+        let values = COLUMNS.iter().zip([7, 7, 7, last]);
+        values.fold(OwnedRecord::new(id, 0), |record, (column, value)| record.with(column, value))
+    };
+    store.apply(&batch(&[call("a", 7), call("b", 8), call("c", 7)]), 0);
+    let group = |number: i64| vec![KeyValue::Int(number); COLUMNS.len()];
+    let winners = in_groups(&COLUMNS, (0..70_000).map(group).collect());
+    let result = scan(&store, &[0, 9], &[winners], &[], &[measure("all")], 0).unwrap();
+    assert_eq!(result.measures, [MeasureValues::Sums(vec![2])]);
+}
+
+#[test]
+fn verdicts_on_the_texts_of_groups_are_memory_of_the_query() {
+    let limits = MemoryLimits { query_bytes_max: 10_000, total_bytes_max: usize::MAX };
+    let store = Store::new(Tuning::default(), limits);
+    let call = |n: i64| OwnedRecord::new(&n.to_string(), n).with_text("folder", &n.to_string());
+    store.apply(&batch(&(0..3_000).map(call).collect::<Vec<_>>()), 0);
+    let of = |folder: &str| {
+        let wanted = in_groups(&["folder"], vec![vec![KeyValue::Text(folder.to_owned().into())]]);
+        scan(&store, &[0, 9], &[wanted], &[], &[measure("all")], 0)
+    };
+    assert!(matches!(of("7"), Err(Error::QueryMemoryLimit { allowed: 10_000, .. })));
+    assert_eq!(store.resources().memory.used(), 0);
 }

@@ -10,6 +10,7 @@
 //! that a replay gives the same store; a correction is resolved against all batches before it, and its frame has the
 //! versions that it became (`correction.rs`); the lock of the journal is taken before that of the queue.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,11 +26,11 @@ use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
-use crate::record::Record;
 use crate::record::data_scope::DataScope;
 use crate::record::deletion::DeletionRules;
 use crate::record::new_record::NewRecordRules;
 use crate::record::scrubbing::Scrubbing;
+use crate::record::{Record, RejectReason};
 use crate::storage::segment::ManifestEntry;
 use crate::storage::{BatchOutcome, Flush, SourceCounters, SourceCounts, Store};
 use crate::tuning::Tuning;
@@ -312,6 +313,11 @@ impl JournaledStore {
     /// The records that were written since then, by source.
     pub fn source_counts(&self) -> Vec<(String, SourceCounts)> {
         self.sources.counts()
+    }
+
+    /// The rejected records by source that it has not returned before; see [`SourceCounters::take_rejected`].
+    pub fn take_rejected(&self) -> Vec<(String, BTreeMap<RejectReason, u64>)> {
+        self.sources.take_rejected()
     }
 
     /// Present bytes of the batches that wait for a commit.

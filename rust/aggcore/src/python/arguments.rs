@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::types::PyDict;
-use pyo3::{buffer::PyBuffer, prelude::*, pybacked::PyBackedStr};
+use pyo3::{buffer::PyBuffer, prelude::*};
 
 use super::code_deck::CodeDeck;
 use super::traffic::KeyArgument;
@@ -15,7 +15,7 @@ use crate::memory::{MemoryLimits, QueryMemory};
 use crate::record::masked::masked;
 use crate::response::OrderTerm;
 use crate::scan::predicate::{KeyValue, Network, Predicate, TextMatch};
-use crate::scan::{Key, Measure, Scan, ScanResources, range_of};
+use crate::scan::{Key, Measure, Scan, ScanResources};
 use crate::time_text::UtcOffsets;
 use crate::tuning::Tuning;
 use crate::wire::BatchLimits;
@@ -82,13 +82,6 @@ pub struct ScanArgument {
     measure: MeasureArgument,
 }
 
-/// What an estimate reads of a `model.Scan` or a `traffic.TrafficScan`.
-#[derive(FromPyObject)]
-pub struct EstimateArgument<'py> {
-    edge_us: Option<Bound<'py, PyAny>>,
-    predicates: Vec<Bound<'py, PyAny>>,
-}
-
 /// A `core.RequiredFile`.
 #[derive(FromPyObject)]
 pub struct RequiredFileArgument {
@@ -148,32 +141,6 @@ impl From<RequiredFileArgument> for RequiredFile {
     fn from(file: RequiredFileArgument) -> Self {
         let content = file.content.map(|(bytes_min, modified_ns)| ContentStatus { bytes_min, modified_ns });
         Self { name: file.name, status: FileStatus { identity: file.identity, content } }
-    }
-}
-
-impl EstimateArgument<'_> {
-    /// Returns the range of setup times [from, to), microseconds UTC, and the predicates that an estimate
-    /// depends on: to convert the others would take longer than the estimate.
-    pub fn resolve(&self) -> PyResult<((i64, i64), Vec<Predicate>)> {
-        let mut relevant = Vec::new();
-        for predicate in &self.predicates {
-            // Those of several conditions have no column, and decide nothing.
-            let Some(column) = predicate.getattr_opt("column")? else { continue };
-            if Predicate::decides_rows_read(&column.extract::<PyBackedStr>()?) {
-                relevant.push(predicate.extract()?);
-            }
-        }
-        Ok((self.range()?, predicates(relevant)?))
-    }
-
-    /// Reads the first and the last edge only: a copy of all, which may be 100,000, would take long.
-    fn range(&self) -> PyResult<(i64, i64)> {
-        let Some(edges) = &self.edge_us else { return Ok(range_of(None)) };
-        let edge = |index: usize| edges.get_item(index)?.extract::<i64>();
-        match edges.len()? {
-            0 | 1 => Ok(range_of(Some(&[]))),
-            count => Ok(range_of(Some(&[edge(0)?, edge(count - 1)?]))),
-        }
     }
 }
 
@@ -256,11 +223,11 @@ impl TryFrom<PredicateArgument> for Predicate {
     }
 }
 
-impl From<KeyValueArgument> for KeyValue {
+impl From<KeyValueArgument> for KeyValue<'static> {
     fn from(value: KeyValueArgument) -> Self {
         match value {
             KeyValueArgument::Int(value) => Self::Int(value),
-            KeyValueArgument::Text(text) => Self::Text(text),
+            KeyValueArgument::Text(text) => Self::Text(text.into()),
         }
     }
 }

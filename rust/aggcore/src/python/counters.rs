@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use crate::durable::commit_counters::SYNC_BOUNDS_S;
 use crate::durable::group_commit::JournaledStore;
+use crate::record::RejectReason;
 use crate::storage::{self, SourceCounts};
 
 /// The records of one source; `rejected` is by the number of a `RejectReason`. Times are microseconds UTC.
@@ -20,6 +21,9 @@ pub struct SourceRecordCounters {
     last_write_us: Option<i64>,
     last_setup_us: Option<i64>,
 }
+
+/// Rejected records by source, and then by the number of a `RejectReason`.
+pub type TakenRejections = BTreeMap<String, BTreeMap<i32, u64>>;
 
 /// The records of a store by source, for a store that is not an engine.
 #[pyclass(frozen)]
@@ -86,12 +90,32 @@ impl SourceTotals {
     fn counts(&self) -> Vec<SourceRecordCounters> {
         self.0.counts().into_iter().map(|(source, counts)| SourceRecordCounters::of(source, counts)).collect()
     }
+
+    fn take_rejected(&self) -> TakenRejections {
+        by_number(self.0.take_rejected())
+    }
 }
 
 impl SourceRecordCounters {
     fn of(source: String, counts: SourceCounts) -> Self {
-        let SourceCounts { accepted, replaced, duplicates, rejected, dropped_alert_times, last_write_us, last_setup_us } = counts;
+        let SourceCounts {
+            accepted,
+            replaced,
+            duplicates,
+            rejected,
+            dropped_alert_times,
+            last_write_us,
+            last_setup_us,
+            untaken: _,
+        } = counts;
         let rejected = rejected.into_iter().map(|(reason, count)| (reason as i32, count)).collect();
         Self { source, accepted, replaced, duplicates, rejected, dropped_alert_times, last_write_us, last_setup_us }
     }
+}
+
+/// Names reasons by their numbers, as Python knows them.
+pub fn by_number(taken: Vec<(String, BTreeMap<RejectReason, u64>)>) -> TakenRejections {
+    let numbered =
+        |counts: BTreeMap<RejectReason, u64>| counts.into_iter().map(|(reason, count)| (reason as i32, count)).collect();
+    taken.into_iter().map(|(source, counts)| (source, numbered(counts))).collect()
 }

@@ -11,6 +11,7 @@ mod counters;
 mod cpu;
 mod deletion;
 mod errors;
+mod estimate;
 mod joined_bytes;
 mod ledger;
 mod lists;

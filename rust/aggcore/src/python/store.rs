@@ -7,10 +7,11 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
+use super::arguments::{CancelToken, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
-use super::counters::EngineCounters;
+use super::counters::{EngineCounters, TakenRejections, by_number};
 use super::deletion::DeletionRule;
+use super::estimate::EstimateArgument;
 use super::manifest::{ManifestEntry, SegmentTombstones};
 use super::moving::{JoinCounts, StoredPiece};
 use super::partials::Partials;
@@ -254,6 +255,10 @@ impl Engine {
         EngineCounters::of(py, &self.durable, abandoned_until_us, row_max)
     }
 
+    fn take_rejected(&self) -> TakenRejections {
+        by_number(self.durable.take_rejected())
+    }
+
     /// Bytes that all queries hold.
     #[getter]
     fn query_memory_bytes(&self) -> usize {
@@ -400,9 +405,8 @@ impl Engine {
         TrafficPartials::of_scan(py, &self.durable.store, scan, deck, cell_count_max, cancel)
     }
 
-    fn estimate(&self, scan: EstimateArgument<'_>) -> PyResult<Option<usize>> {
-        let (range, predicates) = scan.resolve()?;
-        Ok(self.durable.store.estimate(range, &predicates))
+    fn estimate(&self, scan: EstimateArgument) -> Option<usize> {
+        scan.of(&self.durable.store)
     }
 
     fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, cancel: &CancelToken) -> PyResult<bool> {

@@ -9,10 +9,12 @@ use super::allocator;
 use super::arguments::{CancelToken, PredicateArgument, predicates};
 use super::code_deck::CodeDeck;
 use super::partials::{array, drop_without_gil, key_arrays};
+use crate::cancellation;
 use crate::error::{Error, Result};
 use crate::memory::QueryMemory;
+use crate::response::{AnswerLimits, Fold, folded};
 use crate::scan::predicate::Predicate;
-use crate::scan::traffic::{self, MeasureValues, TrafficMeasure, TrafficScan, ValueCounts};
+use crate::scan::traffic::{self, MeasureValues, Occupancy, StepChanges, TrafficMeasure, TrafficScan, ValueCounts};
 use crate::scan::{Key, KeyValues, LocalOffsets, LocalPart, ScanResources};
 use crate::storage::Store;
 
@@ -23,6 +25,8 @@ pub struct TrafficScanArgument {
     predicates: Vec<PredicateArgument>,
     keys: Vec<KeyArgument>,
     measures: Vec<MeasureArgument>,
+    occupancy_predicates: Vec<PredicateArgument>,
+    now_us: i64,
 }
 
 /// A `traffic.Key`. Two of its classes have the same attributes, so that the name of the class decides.
@@ -50,6 +54,8 @@ pub struct OwnedTrafficScan {
     predicates: Vec<Predicate>,
     keys: Vec<Key>,
     measures: Vec<TrafficMeasure>,
+    occupancy_predicates: Vec<Predicate>,
+    now_us: i64,
 }
 
 /// The measures of a traffic scan, by cell.
@@ -75,6 +81,8 @@ impl TrafficScanArgument {
             predicates: predicates(self.predicates)?,
             keys: self.keys.into_iter().map(Key::try_from).collect::<Result<_>>()?,
             measures: self.measures.into_iter().map(measure).collect::<Result<_>>()?,
+            occupancy_predicates: predicates(self.occupancy_predicates)?,
+            now_us: self.now_us,
         })
     }
 }
@@ -96,6 +104,11 @@ impl OwnedTrafficScan {
             memory,
             resources,
         }
+    }
+
+    /// Borrows the records that its measures of intervals are of.
+    pub fn occupancy(&self) -> Occupancy<'_> {
+        Occupancy { predicates: &self.occupancy_predicates, now_us: self.now_us }
     }
 }
 
@@ -152,10 +165,11 @@ impl TrafficPartials {
     ) -> PyResult<Self> {
         let (scan, resources) = (scan.resolve(py)?, store.resources());
         let memory = resources.memory.begin_query();
+        let occupancy = scan.occupancy();
         let scan = scan.borrow(deck, cell_count_max, cancel, &memory, resources);
         let partials = py.detach(|| {
             // A scan that failed has given back what it held.
-            store.traffic_partials(&scan).inspect_err(|_| allocator::return_memory_of_query(memory.peak()))
+            store.traffic_partials(&scan, &occupancy).inspect_err(|_| allocator::return_memory_of_query(memory.peak()))
         })?;
         Ok(Self { partials, resources: Arc::clone(resources), memory })
     }
@@ -166,10 +180,12 @@ impl TrafficPartials {
     #[staticmethod]
     fn from_columns(
         py: Python<'_>, bin_count: usize, bins: &Bound<'_, PyAny>, keys: Vec<Bound<'_, PyAny>>, measures: Vec<Bound<'_, PyAny>>,
+        occupancy: Vec<usize>,
     ) -> PyResult<Self> {
         let bins: Vec<i64> = items(bins)?;
         let keys = keys.iter().map(key_values).collect::<PyResult<_>>()?;
-        let measures = measures.iter().map(measure_values).collect::<PyResult<_>>()?;
+        let measure = |(number, measure)| measure_values(measure, occupancy.contains(&number));
+        let measures = measures.iter().enumerate().map(measure).collect::<PyResult<_>>()?;
         let partials = py.detach(|| traffic::TrafficPartials::from_columns(bin_count, &bins, keys, measures))?;
         let resources = Arc::<ScanResources>::default();
         let memory = resources.memory.begin_query();
@@ -186,6 +202,22 @@ impl TrafficPartials {
     #[getter]
     fn cell_count(&self) -> usize {
         self.partials.cell_count()
+    }
+
+    /// Whether nothing was counted.
+    #[getter]
+    fn is_empty(&self) -> bool {
+        self.partials.is_empty()
+    }
+
+    /// The measures in other bins, with more keys.
+    fn folded(&self, py: Python<'_>, bins: PyBuffer<i64>, bin_count: usize, keys: Vec<(usize, PyBuffer<i64>)>) -> PyResult<Self> {
+        let bins = bins.to_vec(py)?;
+        let keys = keys.into_iter().map(|(number, values)| Ok((number, values.to_vec(py)?))).collect::<PyResult<Vec<_>>>()?;
+        let (fold, cancel) = (Fold { bins: &bins, bin_count, keys: &keys }, cancellation::CancelToken::with_limit(None));
+        let limits = AnswerLimits { cancel: &cancel, memory: &self.memory, bytes_max: usize::MAX, header_bytes: 0 };
+        let partials = py.detach(|| folded(&self.partials, &fold, &self.resources, limits))?;
+        Ok(Self { partials, resources: Arc::clone(&self.resources), memory: Arc::clone(&self.memory) })
     }
 
     /// Bins by cell.
@@ -213,13 +245,8 @@ impl TrafficPartials {
         let unknown = || Error::Unknown { what: "measure", name: number.to_string() };
         match self.partials.measures.get(number).ok_or_else(unknown)? {
             MeasureValues::Sums(sums) => PyList::new(py, sums),
-            MeasureValues::Values(counts) => {
-                let of_cell = |cell| {
-                    let (values, counts) = counts.of(cell);
-                    values.iter().copied().zip(counts.iter().copied()).collect::<Vec<_>>()
-                };
-                PyList::new(py, (0..counts.ends.len()).map(of_cell).collect::<Vec<_>>())
-            }
+            MeasureValues::Values(counts) => PyList::new(py, (0..counts.ends.len()).map(|cell| pairs(counts.of(cell)))),
+            MeasureValues::Steps(steps) => PyList::new(py, (0..steps.ends.len()).map(|cell| pairs(steps.of(cell)))),
         }
     }
 }
@@ -245,8 +272,17 @@ fn key_values(column: &Bound<'_, PyAny>) -> PyResult<KeyValues> {
     }
 }
 
-/// Reads a measure: integers by cell, or lists of values with counts.
-fn measure_values(measure: &Bound<'_, PyAny>) -> PyResult<MeasureValues> {
+/// Pairs the items of two columns.
+fn pairs<T: Copy>((left, right): (&[i64], &[T])) -> Vec<(i64, T)> {
+    left.iter().copied().zip(right.iter().copied()).collect()
+}
+
+/// Reads a measure: integers by cell, or lists of values with counts; of an occupancy, lists of instants with changes.
+fn measure_values(measure: &Bound<'_, PyAny>, is_occupancy: bool) -> PyResult<MeasureValues> {
+    if is_occupancy {
+        let cells: Vec<Vec<(i64, i64)>> = items(measure)?;
+        return Ok(MeasureValues::Steps(cells.iter().map(Vec::as_slice).collect::<StepChanges>()));
+    }
     match items::<i128>(measure) {
         Ok(sums) => Ok(MeasureValues::Sums(sums)),
         Err(_) => {

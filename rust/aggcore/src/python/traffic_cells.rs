@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::prelude::*;
+use pyo3::{buffer::PyBuffer, prelude::*};
 
 use super::allocator;
 use super::code_deck::CodeDeck;
@@ -24,16 +24,16 @@ pub struct TrafficCells {
 #[pymethods]
 impl TrafficCells {
     #[new]
-    #[pyo3(signature = (resources, *, bin_count, keys, measures, deck, cell_count_max))]
+    #[pyo3(signature = (resources, *, edge_us, keys, measures, deck, cell_count_max))]
     fn new(
-        resources: &QueryResources, bin_count: usize, keys: Vec<String>, measures: Vec<String>, deck: Option<&CodeDeck>,
-        cell_count_max: usize,
+        py: Python<'_>, resources: &QueryResources, edge_us: PyBuffer<i64>, keys: Vec<String>, measures: Vec<String>,
+        deck: Option<&CodeDeck>, cell_count_max: usize,
     ) -> PyResult<Self> {
         let (resources, memory) = (Arc::clone(&resources.0), resources.0.memory.begin_query());
         let keys = keys.iter().map(|name| key_type(name)).collect::<Result<Vec<_>>>()?;
         let measures = measures.iter().map(|name| measure_type(name)).collect::<Result<Vec<_>>>()?;
         let deck = deck.map(|deck| &deck.0);
-        let cells = traffic::TrafficCells::new(&memory, bin_count, &keys, &measures, deck, cell_count_max)?;
+        let cells = traffic::TrafficCells::new(&memory, edge_us.to_vec(py)?, &keys, &measures, deck, cell_count_max)?;
         Ok(Self { cells: Mutex::new(Some(cells)), resources, memory })
     }
 
@@ -72,6 +72,8 @@ fn measure_type(name: &str) -> Result<MeasureType> {
         "count" => Ok(MeasureType::Count),
         "sum" => Ok(MeasureType::Sum),
         "values" => Ok(MeasureType::Values),
+        "occupied" => Ok(MeasureType::Occupied),
+        "occupancy" => Ok(MeasureType::Occupancy),
         _ => Err(Error::Unknown { what: "measure", name: name.to_owned() }),
     }
 }

@@ -10,7 +10,8 @@ use super::reports::LimitsArgument;
 use super::traffic::TrafficPartials;
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
-use crate::response::{self, AnswerLimits, Figure, FigureParameters, GroupKey, TrafficOptions, build_traffic_response};
+use crate::response::{self, AnswerLimits, ComparedTraffic, Figure, FigureParameters, TrafficOptions, build_traffic_response};
+use crate::scan::predicate::KeyValue;
 
 /// A `traffic.Figure`.
 #[derive(FromPyObject)]
@@ -32,6 +33,17 @@ pub struct ColumnArgument {
     has_totals: bool,
 }
 
+/// A `core.ComparedTraffic`.
+#[derive(FromPyObject)]
+pub struct ComparedArgument {
+    header: PyBackedBytes,
+    partials: Py<TrafficPartials>,
+    rest: Option<Py<TrafficPartials>>,
+    covered_us: PyBuffer<i64>,
+    calendar_us: PyBuffer<i64>,
+    pair: PyBuffer<i64>,
+}
+
 /// The groups that are first by a figure.
 #[pyclass(frozen)]
 pub struct RankedGroups(response::RankedGroups);
@@ -41,12 +53,12 @@ impl RankedGroups {
     /// Keys by group.
     #[getter]
     fn groups<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
-        let value = |key: &GroupKey<'_>| match key {
-            GroupKey::Absent => Ok(py.None().into_bound(py)),
-            GroupKey::Int(value) => Ok(value.into_pyobject(py)?.into_any()),
-            GroupKey::Text(text) => Ok(Cow::as_ref(text).into_pyobject(py)?.into_any()),
+        let value = |key: &KeyValue<'_>| match key {
+            KeyValue::Absent => Ok(py.None().into_bound(py)),
+            KeyValue::Int(value) => Ok(value.into_pyobject(py)?.into_any()),
+            KeyValue::Text(text) => Ok(Cow::as_ref(text).into_pyobject(py)?.into_any()),
         };
-        let keys = |group: &Vec<GroupKey<'_>>| PyTuple::new(py, group.iter().map(value).collect::<PyResult<Vec<_>>>()?);
+        let keys = |group: &Vec<KeyValue<'_>>| PyTuple::new(py, group.iter().map(value).collect::<PyResult<Vec<_>>>()?);
         self.0.groups.iter().map(keys).collect()
     }
 
@@ -70,22 +82,26 @@ pub fn rank_groups(
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, rest, *, header, limits, columns, edge_us, calendar_us, now_us, ranked, other, value_count_max))]
+#[pyo3(signature = (
+    partials, rest, *, header, limits, columns, covered_us, calendar_us, now_us, ranked, other, value_count_max, compared
+))]
 #[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn traffic_response<'py>(
     py: Python<'py>, partials: &TrafficPartials, rest: Option<&TrafficPartials>, header: &[u8], limits: LimitsArgument,
-    columns: Vec<ColumnArgument>, edge_us: PyBuffer<i64>, calendar_us: PyBuffer<i64>, now_us: i64, ranked: Option<&RankedGroups>,
-    other: bool, value_count_max: usize,
+    columns: Vec<ColumnArgument>, covered_us: PyBuffer<i64>, calendar_us: PyBuffer<i64>, now_us: i64,
+    ranked: Option<&RankedGroups>, other: bool, value_count_max: usize, compared: Option<ComparedArgument>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (edge_us, calendar_us) = (edge_us.to_vec(py)?, calendar_us.to_vec(py)?);
+    let (covered_us, calendar_us) = (covered_us.to_vec(py)?, calendar_us.to_vec(py)?);
+    let compared = compared.map(|compared| compared.resolve(py)).transpose()?;
     let columns: Vec<_> = columns.into_iter().map(ColumnArgument::resolve).collect::<Result<_>>()?;
     let options = TrafficOptions {
         columns: &columns,
-        edge_us: &edge_us,
+        covered_us: &covered_us,
         calendar_us: &calendar_us,
         now_us,
         ranked: ranked.map(|ranked| &ranked.0),
         other,
+        compared: compared.as_ref().map(OwnedCompared::borrow),
         value_count_max,
         resources: &partials.resources,
     };
@@ -106,6 +122,37 @@ impl TryFrom<FigureArgument> for Figure {
     fn try_from(argument: FigureArgument) -> Result<Self> {
         let FigureArgument { form, first, second, multiplier, divisor, percent, only_with } = argument;
         Self::try_from(FigureParameters { form, first, second, multiplier, divisor, percent, only_with })
+    }
+}
+
+/// What a `core.ComparedTraffic` has, copied out of Python's objects.
+struct OwnedCompared {
+    header: PyBackedBytes,
+    partials: Py<TrafficPartials>,
+    rest: Option<Py<TrafficPartials>>,
+    covered_us: Vec<i64>,
+    calendar_us: Vec<i64>,
+    pair: Vec<i64>,
+}
+
+impl ComparedArgument {
+    fn resolve(self, py: Python<'_>) -> PyResult<OwnedCompared> {
+        let Self { header, partials, rest, covered_us, calendar_us, pair } = self;
+        let [covered_us, calendar_us, pair] = [covered_us, calendar_us, pair].map(|values| values.to_vec(py));
+        Ok(OwnedCompared { header, partials, rest, covered_us: covered_us?, calendar_us: calendar_us?, pair: pair? })
+    }
+}
+
+impl OwnedCompared {
+    fn borrow(&self) -> ComparedTraffic<'_> {
+        ComparedTraffic {
+            header: &self.header,
+            partials: &self.partials.get().partials,
+            rest: self.rest.as_ref().map(|rest| &rest.get().partials),
+            covered_us: &self.covered_us,
+            calendar_us: &self.calendar_us,
+            pair: &self.pair,
+        }
     }
 }
 

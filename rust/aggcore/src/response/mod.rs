@@ -10,7 +10,6 @@ mod answer;
 mod figures;
 mod folder;
 mod group_ids;
-mod interruptible_sort;
 mod moving_average;
 mod quality;
 mod ratio;
@@ -28,6 +27,7 @@ pub use figures::Figures;
 pub use folder::build_folder_response;
 pub use quality::build_quality_response;
 pub use traffic::{
-    Figure, FigureParameters, GroupKey, RankedGroups, TrafficColumn, TrafficOptions, build_traffic_response, rank_groups,
+    ComparedTraffic, Figure, FigureParameters, Fold, RankedGroups, TrafficColumn, TrafficOptions, build_traffic_response, folded,
+    rank_groups,
 };
 pub use usage::{UsageOptions, build_usage_response};

@@ -8,9 +8,9 @@
 //! is sorted. So a column whose order costs much, such as one of texts, is read for few rows.
 
 use super::answer::AnswerLimits;
-use super::interruptible_sort::sort_interruptibly;
 use super::sort_keys::SortColumn;
 use crate::error::Result;
+use crate::interruptible_sort::sort_interruptibly;
 use crate::memory::Reservation;
 
 /// Bytes of memory per row while rows are sorted: keys of one column, packed keys and a copy of these; the row, its index,

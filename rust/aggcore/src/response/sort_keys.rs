@@ -7,8 +7,8 @@
 use std::cell::OnceCell;
 
 use super::answer::AnswerLimits;
-use super::interruptible_sort::sort_interruptibly;
 use crate::error::Result;
+use crate::interruptible_sort::sort_interruptibly;
 use crate::record::schema::ABSENT;
 use crate::scan::KeyValues;
 

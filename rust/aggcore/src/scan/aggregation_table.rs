@@ -180,9 +180,7 @@ impl<'a, C: CellValues> AggregationTable<'a, C> {
     /// # Errors
     /// As [`AggregationTable::merge`].
     pub fn finish(mut self) -> Result<Columns<C>> {
-        if let Some(groups) = self.pending.take() {
-            self.add_distinct(groups.keys, groups.values)?;
-        }
+        self.settle()?;
         let Self { key_width, keys, values, cancel, .. } = self;
         if key_width == 1 {
             return Ok(Columns { bins: (0..values.count() as u32).collect(), keys: Vec::new(), values });
@@ -198,6 +196,30 @@ impl<'a, C: CellValues> AggregationTable<'a, C> {
         });
         let key_values = key_values.collect::<Result<_>>()?;
         Ok(Columns { bins: column(0).map(|bin| bin as u32).collect(), keys: key_values, values })
+    }
+
+    /// Adds the pending groups to the cells.
+    ///
+    /// # Errors
+    /// As [`AggregationTable::merge`].
+    pub fn settle(&mut self) -> Result<()> {
+        self.pending.take().map_or(Ok(()), |groups| self.add_distinct(groups.keys, groups.values))
+    }
+
+    /// Returns a table of distinct places, each a cell of this table, whose keys it has, and another bin. `values` are those of
+    /// the places.
+    pub fn spread<D: CellValues>(self, places: &[(u32, u32)], values: D) -> AggregationTable<'a, D> {
+        let Self { key_width, keys, texts, is_text, cell_count_max, cancel, .. } = self;
+        let mut spread = Vec::new();
+        if key_width > 1 {
+            spread.reserve_exact(places.len() * key_width);
+            for &(cell, bin) in places {
+                spread.push(i64::from(bin));
+                spread.extend_from_slice(&keys[cell as usize * key_width..][1..key_width]);
+            }
+        }
+        let key_index = HashTable::new();
+        AggregationTable { key_width, keys: spread, values, key_index, texts, is_text, cell_count_max, cancel, pending: None }
     }
 
     /// Number of cells and of pending groups. A group may be counted twice.

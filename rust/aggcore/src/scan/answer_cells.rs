@@ -94,6 +94,35 @@ impl AnswerCells {
         Ok(number)
     }
 
+    /// Returns the numbers of the cells by group, in any order of groups, and within a group by bin.
+    pub fn by_group(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..self.count as u32).collect();
+        if !self.keys.is_empty() {
+            numbers.sort_unstable_by_key(|&number| (self.group(number as usize), self.bin(number as usize)));
+        }
+        numbers
+    }
+
+    /// Bin of a cell.
+    pub fn bin(&self, number: usize) -> usize {
+        if self.keys.is_empty() { number } else { self.words[number * (1 + self.keys.len())] as usize }
+    }
+
+    /// Keys of a cell, equal for equal groups.
+    pub fn group(&self, number: usize) -> &[i64] {
+        let width = 1 + self.keys.len();
+        if self.keys.is_empty() { &[] } else { &self.words[number * width..][1..width] }
+    }
+
+    /// Returns the number of the cell that the group of a cell has in a bin, a new one if need be.
+    ///
+    /// # Errors
+    /// `CellLimit`.
+    pub fn beside(&mut self, number: usize, bin: usize) -> Result<usize> {
+        let cell = [&[bin as i64], self.group(number)].concat();
+        self.number(&cell)
+    }
+
     /// Bytes of memory that the cells take.
     pub fn bytes(&self) -> usize {
         let id_bytes: usize = self.keys.iter().map(Key::bytes).sum();

@@ -1,16 +1,20 @@
 //! Columns of a slice by name: the fields of the records, and columns that are derived from them
 //! (`duration_ms`, the rates of a code deck, and derived keys).
 
+use std::sync::Arc;
+
 use super::Scan;
 use super::code_deck::{CodeDeck, CodeDeckColumn};
+use super::group_verdicts::GroupVerdicts;
 use super::key::{DerivedValues, Key};
+use super::predicate::Predicate;
 use crate::cancellation::CancelToken;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
 use crate::columns::integer::{ColumnStats, IntValues, UNKNOWN_STATS};
 use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::error::{Error, Result};
-use crate::memory::Reservation;
+use crate::memory::{QueryMemory, Reservation};
 use crate::record::schema::{ABSENT, ColumnKind, default_of, dictionary_slot, field, text_slot};
 
 /// One column of a slice.
@@ -58,8 +62,8 @@ pub struct SliceColumns<'a> {
     derived: Vec<(&'a Key, DerivedValues<'a>)>,
     /// Of the rows of a rollup, the values of all keys that it has.
     given: Vec<(&'a Key, Column<'a>)>,
-    /// Holds the memory of the entries and of the derived values.
-    _memory: Option<Reservation>,
+    /// Holds the memory of the entries, of the derived values, and of verdicts on groups.
+    _memory: Vec<Reservation>,
 }
 
 /// The rates of the code deck for both legs of each row, as dictionary-encoded columns: the index of the
@@ -73,7 +77,7 @@ struct CodeDeckColumns<'a> {
 impl<'a> SliceColumns<'a> {
     /// The columns of a slice without a code deck and without derived keys.
     pub fn of_records(slice: &'a RecordSlice<'a>) -> Self {
-        Self { slice, deck: None, derived: Vec::new(), given: Vec::new(), _memory: None }
+        Self { slice, deck: None, derived: Vec::new(), given: Vec::new(), _memory: Vec::new() }
     }
 
     /// The columns of the rows of a rollup, which has the values of these keys.
@@ -91,14 +95,24 @@ impl<'a> SliceColumns<'a> {
         let deck = scan.deck.filter(|_| scan.reads_deck_rates());
         let deck_bytes = if deck.is_some() { 2 * rows * size_of::<i32>() } else { 0 };
         let bytes = deck_bytes + keys.iter().map(|key| DerivedValues::bytes(key, rows)).sum::<usize>();
-        columns._memory = (bytes > 0).then(|| scan.memory.reserve(bytes)).transpose()?;
+        columns.hold(bytes, scan.memory)?;
         columns.deck = deck.map(|deck| CodeDeckColumns::new(slice, deck, scan.cancel)).transpose()?;
         for key in keys {
             scan.cancel.check()?;
             let values = DerivedValues::new(key, slice, scan.deck, record_column(slice, key.source())?)?;
             columns.derived.push((key, values));
         }
+        let lists = || scan.predicates.iter().flat_map(Predicate::group_lists);
+        let verdict_bytes = lists().map(|(keys, groups)| GroupVerdicts::bytes(keys, groups, &columns)).sum::<Result<_>>()?;
+        columns.hold(verdict_bytes, scan.memory)?;
         Ok(columns)
+    }
+
+    fn hold(&mut self, bytes: usize, memory: &Arc<QueryMemory>) -> Result<()> {
+        if bytes > 0 {
+            self._memory.push(memory.reserve(bytes)?);
+        }
+        Ok(())
     }
 
     /// The slice.

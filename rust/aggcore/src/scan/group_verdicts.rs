@@ -13,7 +13,7 @@ use crate::record::schema::ABSENT;
 pub struct GroupVerdicts<'a> {
     keys: Vec<WantedKey<'a>>,
     /// Codes of the groups: the number of the last key is the last digit, and the radix of a key its count of values.
-    groups: HashSet<u64>,
+    groups: HashSet<u128>,
 }
 
 /// The values of one key that are wanted, which ascend, and the column of the rows.
@@ -44,22 +44,37 @@ impl<'a> GroupVerdicts<'a> {
     ///
     /// # Errors
     /// `Unknown` for a column that does not exist, a group that lacks a value for a key or has one of another type, and for
-    /// groups whose values have more combinations than 64 bits can number.
-    pub(super) fn new(keys: &'a [Key], groups: &'a [Vec<KeyValue>], columns: &'a SliceColumns<'a>) -> Result<Self> {
+    /// groups whose values have more combinations than 128 bits can number: each of four keys has less than 2^32.
+    pub(super) fn new(keys: &'a [Key], groups: &'a [Vec<KeyValue<'static>>], columns: &'a SliceColumns<'a>) -> Result<Self> {
         if let Some(group) = groups.iter().find(|group| group.len() != keys.len()) {
             return Err(Error::Unknown { what: "group of the keys", name: format!("{group:?}") });
         }
         let wanted = keys.iter().enumerate().map(|(number, key)| WantedKey::new(groups, number, columns.key(key)?));
         let mut verdicts = Self { keys: wanted.collect::<Result<_>>()?, groups: HashSet::new() };
-        if verdicts.keys.iter().try_fold(1u64, |product, key| product.checked_mul(key.count())).is_none() {
+        if verdicts.keys.iter().try_fold(1u128, |product, key| product.checked_mul(key.count())).is_none() {
             return Err(Error::Unknown { what: "number of groups", name: groups.len().to_string() });
         }
-        let code = |group: &Vec<KeyValue>| {
+        let code = |group: &Vec<KeyValue<'static>>| {
             let mut numbers = verdicts.keys.iter().zip(group);
-            numbers.try_fold(0, |code, (key, value)| Some(code * key.count() + key.number_of(value)? as u64))
+            numbers.try_fold(0, |code, (key, value)| Some(code * key.count() + key.number_of(value)? as u128))
         };
         verdicts.groups = groups.iter().filter_map(code).collect();
         Ok(verdicts)
+    }
+
+    /// Bytes of memory that the test takes for the rows of one slice.
+    ///
+    /// # Errors
+    /// `Unknown` for a column that does not exist.
+    pub(super) fn bytes(keys: &[Key], groups: &[Vec<KeyValue<'static>>], columns: &SliceColumns<'_>) -> Result<usize> {
+        let key_bytes = |key: &Key| match columns.key(key)? {
+            Column::Int { .. } | Column::Duration(_) => Ok(groups.len() * size_of::<i64>()),
+            Column::Dictionary(column) => Ok(groups.len() * size_of::<&str>() + (column.entries.count() + 1) * size_of::<u32>()),
+            Column::Text(_) => Ok(groups.len() * size_of::<&str>()),
+        };
+        // A hash set has up to twice the slots that it needs.
+        let code_bytes = 2 * groups.len() * size_of::<u128>();
+        Ok(code_bytes + keys.iter().map(key_bytes).sum::<Result<usize>>()?)
     }
 
     /// Texts that the test may have to read, and at least one: it runs row by row.
@@ -76,7 +91,7 @@ impl<'a> GroupVerdicts<'a> {
     pub(super) fn holds(&mut self, row: usize) -> bool {
         let code = self.keys.iter_mut().try_fold(0, |code, key| {
             let count = key.count();
-            Some(code * count + u64::from(key.number(row)?))
+            Some(code * count + u128::from(key.number(row)?))
         });
         code.is_some_and(|code| self.groups.contains(&code))
     }
@@ -84,7 +99,7 @@ impl<'a> GroupVerdicts<'a> {
 
 impl<'a> WantedKey<'a> {
     /// The values that groups have for the key of a number, to be looked for in a column.
-    fn new(groups: &'a [Vec<KeyValue>], number: usize, column: Column<'a>) -> Result<Self> {
+    fn new(groups: &'a [Vec<KeyValue<'static>>], number: usize, column: Column<'a>) -> Result<Self> {
         let values = groups.iter().map(|group| &group[number]);
         Ok(match column {
             Column::Int { .. } | Column::Duration(_) => {
@@ -102,15 +117,15 @@ impl<'a> WantedKey<'a> {
         })
     }
 
-    fn count(&self) -> u64 {
+    fn count(&self) -> u128 {
         match self {
-            Self::Ints { wanted, .. } => wanted.len() as u64,
-            Self::Dictionary { wanted, .. } | Self::Texts { wanted, .. } => wanted.len() as u64,
+            Self::Ints { wanted, .. } => wanted.len() as u128,
+            Self::Dictionary { wanted, .. } | Self::Texts { wanted, .. } => wanted.len() as u128,
         }
     }
 
     /// The number of a value of a group.
-    fn number_of(&self, value: &KeyValue) -> Option<usize> {
+    fn number_of(&self, value: &KeyValue<'_>) -> Option<usize> {
         match self {
             Self::Ints { wanted, .. } => wanted.binary_search(&value.as_int().ok()?).ok(),
             Self::Dictionary { wanted, .. } | Self::Texts { wanted, .. } => wanted.binary_search(&value.as_text().ok()?).ok(),
@@ -144,12 +159,12 @@ fn ascending<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values
 }
 
-impl KeyValue {
+impl KeyValue<'_> {
     fn as_int(&self) -> Result<i64> {
         match self {
             Self::Absent => Ok(ABSENT),
             Self::Int(value) => Ok(*value),
-            Self::Text(text) => Err(Error::Unknown { what: "whole number", name: text.clone() }),
+            Self::Text(text) => Err(Error::Unknown { what: "whole number", name: text.to_string() }),
         }
     }
 

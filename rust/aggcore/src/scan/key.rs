@@ -74,12 +74,14 @@ impl Key {
         Ok(Self::DeckCode { column })
     }
 
-    /// The key by a column of integers divided by `divisor`.
+    /// The key by a column of integers, or by `received_time`, divided by `divisor`.
     ///
     /// # Errors
     /// `Unknown` if records do not have such a column of integers, or the divisor is not positive.
     pub fn quotient(column: String, divisor: i64) -> Result<Self> {
-        require_kind(&column, |kind| kind == ColumnKind::Int, "integer column")?;
+        if column != "received_time" {
+            require_kind(&column, |kind| kind == ColumnKind::Int, "integer column")?;
+        }
         if divisor < 1 {
             return Err(Error::Unknown { what: "divisor", name: divisor.to_string() });
         }

@@ -54,8 +54,20 @@ impl KeyValues {
         Ok(Self::Texts { codes, entries })
     }
 
+    /// Returns the values of some cells.
+    pub fn at(&self, cells: &[u32]) -> Self {
+        match self {
+            Self::Ints(values) => Self::Ints(cells.iter().map(|&cell| values[cell as usize]).collect()),
+            Self::Texts { codes, entries } => {
+                let codes = cells.iter().map(|&cell| codes[cell as usize]).collect();
+                Self::Texts { codes, entries: entries.clone() }
+            }
+        }
+    }
+
     /// Returns the number of cells.
-    pub(super) fn len(&self) -> usize {
+    #[allow(clippy::len_without_is_empty)] // A column may be of any number of cells.
+    pub fn len(&self) -> usize {
         match self {
             Self::Ints(values) => values.len(),
             Self::Texts { codes, .. } => codes.len(),

@@ -2,6 +2,7 @@
 //!
 //! Each names one column, or two, and one test. All predicates of a scan must hold for a record to count.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memmem;
@@ -31,7 +32,7 @@ pub enum Predicate {
     /// Two texts are a pair that is allowed. Absent texts are in no pair.
     TextPairs { columns: [String; 2], allowed: AllowedPairs },
     /// The values of keys are those of one of the groups, each of which has one for each key.
-    InGroups { keys: Vec<Key>, groups: Vec<Vec<KeyValue>> },
+    InGroups { keys: Vec<Key>, groups: Vec<Vec<KeyValue<'static>>> },
     /// At least one of the conditions holds.
     AnyOf(Vec<Predicate>),
     /// A condition does not hold; for an absent value, too, if the condition does not hold for it.
@@ -39,12 +40,23 @@ pub enum Predicate {
 }
 
 /// The value of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // Their names say what they are.
-pub enum KeyValue {
+pub enum KeyValue<'a> {
     Absent,
     Int(i64),
-    Text(String),
+    Text(Cow<'a, str>),
+}
+
+impl KeyValue<'_> {
+    /// Returns the value without what it borrows.
+    pub fn into_owned(self) -> KeyValue<'static> {
+        match self {
+            Self::Absent => KeyValue::Absent,
+            Self::Int(value) => KeyValue::Int(value),
+            Self::Text(text) => KeyValue::Text(Cow::Owned(text.into_owned())),
+        }
+    }
 }
 
 /// Pairs of texts: the first texts, which ascend and differ, each with the second texts, which do too, or with none if any
@@ -112,10 +124,15 @@ impl Predicate {
 
     /// The keys that the predicate compares.
     pub(super) fn keys(&self) -> Vec<&Key> {
+        self.group_lists().into_iter().flat_map(|(keys, _)| keys).collect()
+    }
+
+    /// The lists of groups that the predicate compares with, each with its keys.
+    pub(super) fn group_lists(&self) -> Vec<(&[Key], &[Vec<KeyValue<'static>>])> {
         match self {
-            Self::InGroups { keys, .. } => keys.iter().collect(),
-            Self::AnyOf(conditions) => conditions.iter().flat_map(Self::keys).collect(),
-            Self::Not(condition) => condition.keys(),
+            Self::InGroups { keys, groups } => vec![(keys, groups)],
+            Self::AnyOf(conditions) => conditions.iter().flat_map(Self::group_lists).collect(),
+            Self::Not(condition) => condition.group_lists(),
             Self::Between { .. }
             | Self::OneOfInts { .. }
             | Self::OneOfTexts { .. }

@@ -1,9 +1,11 @@
 //! Estimate of the work of a scan, from what is known in memory: no page of a segment is read or verified.
 
+use std::slice;
+
 use super::memtable::Memtable;
 use super::segment::Segment;
 use super::state::State;
-use super::{Store, overlaps};
+use super::{ReadTimes, Store};
 use crate::scan::predicate::{Predicate, accounts_of, may_be_active, may_be_finished};
 use crate::tuning::Tuning;
 
@@ -19,20 +21,28 @@ impl Store {
     /// `None` if unknown: a writer has or awaits the lock, or a segment of these days is unreadable, so that
     /// the scan fails.
     pub fn estimate(&self, range: (i64, i64), predicates: &[Predicate]) -> Option<usize> {
-        self.state.try_read()?.estimate(range, predicates, self.tuning())
+        self.state.try_read()?.estimate(ReadTimes::of_setup(range), predicates, self.tuning())
+    }
+
+    /// Estimates how many rows [`Store::traffic_partials`] reads more for intervals that overlap a range [from, to), microseconds
+    /// UTC, of records that satisfy these predicates; as [`Store::estimate`].
+    pub fn estimate_intervals(&self, (from, to): (i64, i64), predicates: &[Predicate]) -> Option<usize> {
+        let times = ReadTimes { setup: (i64::MIN, to), ends_after: Some(from) };
+        self.state.try_read()?.estimate(times, predicates, self.tuning())
     }
 }
 
 impl State {
     /// See [`Store::estimate`].
-    fn estimate(&self, range: (i64, i64), predicates: &[Predicate], tuning: &Tuning) -> Option<usize> {
-        let rows_of = |table: &Memtable| if overlaps(table.setup_range_by_days(), range) { table.rows() } else { 0 };
+    fn estimate(&self, times: ReadTimes, predicates: &[Predicate], tuning: &Tuning) -> Option<usize> {
+        let is_read = |table: &Memtable| times.may_include(table.setup_range_by_days(), table.end_stats());
+        let rows_of = |table: &Memtable| if is_read(table) { table.rows() } else { 0 };
         let active = if may_be_active(predicates) { rows_of(&self.active) } else { 0 };
         if !may_be_finished(predicates) {
             return Some(active);
         }
         let immutable: usize = self.immutable.iter().map(|immutable| rows_of(&immutable.table)).sum();
-        let segments = self.readable(range.0, range.1).ok()?;
+        let segments = self.readable(slice::from_ref(&times)).ok()?;
         let sealed: usize = segments.map(|entry| rows_to_read(&entry.segment, predicates, tuning)).sum();
         Some(active + rows_of(&self.memtable) + immutable + sealed)
     }

@@ -104,6 +104,11 @@ impl Memtable {
         (first.map_or(0, |day| day * US_PER_DAY), last.map_or(0, |day| (day + 1) * US_PER_DAY - 1))
     }
 
+    /// Statistics of the end times of all rows; they may be too wide.
+    pub fn end_stats(&self) -> ColumnStats {
+        self.column_stats[int_slot::END_TIME]
+    }
+
     /// Earliest and latest setup time, microseconds UTC; `None` for an empty memtable.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
         self.slice(&RowSet::default()).live_setup_range()

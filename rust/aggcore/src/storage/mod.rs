@@ -4,7 +4,7 @@
 //! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
 //! already, `corrections.rs` finds the versions that corrections are, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` and `task_scanner.rs` read all of it
-//! (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
+//! (`interval_partials.rs` for two scans at once, `state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
 //! `rollup_cache.rs` and `traffic_rollups.rs` shorten scans of segments, and `retention.rs` drops old days and `deletion.rs` single records.
 //! `scrubbing.rs` erases and masks numbers of parties, and `moving.rs` moves records from one store to another.
 
@@ -27,6 +27,7 @@ mod flush;
 mod full_records;
 mod gauges;
 mod helper_threads;
+mod interval_partials;
 mod late_versions;
 mod memtable_copy;
 mod moving;
@@ -52,9 +53,11 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::columns::integer::ColumnStats;
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
+use crate::record::schema::int_slot;
 use crate::record::{Record, US_PER_DAY};
 use crate::scan::ScanResources;
 use crate::tuning::Tuning;
@@ -127,6 +130,35 @@ fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
     from.div_euclid(US_PER_DAY)..=to.saturating_sub(1).max(from).div_euclid(US_PER_DAY)
 }
 
+/// Which records a scan reads, by their times in microseconds UTC.
+#[derive(Clone, Copy)]
+struct ReadTimes {
+    /// Setup times, the end exclusive.
+    setup: (i64, i64),
+    /// Records that ended at or before this instant do not count; `None` if all do.
+    ends_after: Option<i64>,
+}
+
+impl ReadTimes {
+    /// Records set up in [from, to).
+    fn of_setup(setup: (i64, i64)) -> Self {
+        Self { setup, ends_after: None }
+    }
+
+    /// Whether records may count of which this is known: bounds of the setup times, and of the end times.
+    fn may_include(&self, setup_range: (i64, i64), end_stats: ColumnStats) -> bool {
+        overlaps(setup_range, self.setup) && self.may_end_later(end_stats)
+    }
+
+    fn may_include_segment(&self, segment: &Segment) -> bool {
+        self.may_include(segment.summary.setup_range, segment.summary.column_stats[int_slot::END_TIME])
+    }
+
+    fn may_end_later(&self, end_stats: ColumnStats) -> bool {
+        self.ends_after.is_none_or(|us| end_stats.has_absent || end_stats.high > us)
+    }
+}
+
 /// Whether setup times between `first` and `last`, both inclusive, may lie in [from, to).
 fn overlaps((first, last): (i64, i64), (from, to): (i64, i64)) -> bool {
     first < to && from <= last
@@ -193,7 +225,9 @@ impl Store {
                 let problem = (written.name.clone(), error.to_string());
                 let rows = written.rows - tombstones.len().min(written.rows);
                 let name = written.name.clone();
-                self.write().unreadable.push(UnreadableSegment { day, name, rows, bytes: written.bytes, problem });
+                let end_stats = written.summary.column_stats[int_slot::END_TIME];
+                let unreadable = UnreadableSegment { day, name, rows, bytes: written.bytes, end_stats, problem };
+                self.write().unreadable.push(unreadable);
             }
         }
     }

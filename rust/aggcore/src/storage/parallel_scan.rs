@@ -11,6 +11,7 @@
 //! priority scan: one of low priority would keep writers waiting whenever it is preempted (priority inversion). A calling
 //! thread of normal priority takes part itself; one of low priority hands the scan over.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,17 +24,19 @@ use super::helper_threads::HelperThreads;
 use super::memtable::Memtable;
 use super::scan_counters::ScanCounters;
 use super::segment::{FileWatch, Segment, column_numbers, guard_failure, require_all_unchanged};
-use super::state::{ImmutableMemtable, SegmentEntry, State};
+use super::state::{ImmutableMemtable, SegmentEntry, State, UnreadableSegment};
 use super::state_snapshot::SnapshotRequest;
 use super::task_scanner::TaskScanner;
-use super::{Store, days_of, overlaps};
+use super::{ReadTimes, Store, days_of};
 use crate::cancellation::CancelToken;
+use crate::columns::integer::UNKNOWN_STATS;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::memory::QueryMemory;
+use crate::record::schema::int_slot;
 use crate::scan::predicate::{Predicate, accounts_of, may_be_active, may_be_finished};
-use crate::scan::traffic::{TrafficPartials, TrafficScanner};
+use crate::scan::traffic::{IntervalQuestion, Occupancy, TrafficPartials, TrafficScanner};
 use crate::scan::{Key, Measured, Partials, Scan, Scanner, TrafficScan, any_match, column_names};
 use crate::tuning::Tuning;
 
@@ -51,9 +54,9 @@ const VALUES_PER_NEW_GROUP: usize = 1_000;
 const VALUES_PER_DECK: usize = 64;
 
 /// What [`Store::partials`] or [`Store::any_match`] reads.
-struct ScanTarget<'a> {
-    /// Setup times in microseconds UTC; the end is exclusive.
-    range: (i64, i64),
+pub(super) struct ScanTarget<'a> {
+    /// Times of the records.
+    times: ReadTimes,
     predicates: &'a [Predicate],
     /// Columns that the scan reads.
     names: Vec<&'a str>,
@@ -70,7 +73,7 @@ struct ScanTarget<'a> {
 }
 
 /// The records of one task.
-enum ScanTask<'p> {
+pub(super) enum ScanTask<'p> {
     /// A range of rows of a memtable; `memtable` numbers the memtables of a scan.
     MemtableRows { slice: Box<RecordSlice<'p>>, memtable: usize },
     /// A whole segment of any size: a rollup may answer for it.
@@ -98,13 +101,19 @@ impl Store {
         Ok(partials)
     }
 
-    /// Runs a traffic scan and returns its measures.
+    /// Runs a traffic scan and returns its measures, those of intervals for the records of `occupancy`. All are of the same
+    /// instant.
     ///
     /// # Errors
     /// As for [`TrafficScanner::add`], or `Damaged`.
-    pub fn traffic_partials(&self, scan: &TrafficScan<'_>) -> Result<TrafficPartials> {
-        let scanner = self.run(scan, || TrafficScanner::new(scan))?;
-        let partials = scanner.map_or_else(|| Ok(TrafficPartials::default()), TrafficScanner::finish)?;
+    pub fn traffic_partials(&self, scan: &TrafficScan<'_>, occupancy: &Occupancy<'_>) -> Result<TrafficPartials> {
+        let partials = match IntervalQuestion::of(scan, occupancy) {
+            Some(question) => self.partials_with_intervals(scan, &question)?,
+            None => {
+                let scanner = self.run(scan, || TrafficScanner::new(scan))?;
+                scanner.map_or_else(|| Ok(TrafficPartials::default()), TrafficScanner::finish)?
+            }
+        };
         self.scan_counters.note_result(partials.bins.len());
         Ok(partials)
     }
@@ -113,9 +122,20 @@ impl Store {
     fn run<'a, M: Measured, S: TaskScanner>(&self, scan: &'a Scan<'a, M>, begin: impl Fn() -> S + Sync) -> Result<Option<S>> {
         // An empty store runs no task that would check.
         scan.cancel.check()?;
+        let target = self.target(scan);
+        let mut scanner = Some(begin());
+        self.visit_tasks(slice::from_ref(&target), |tasks, threads| {
+            add_tasks(&mut scanner, &begin, &target, &tasks[0], threads)?;
+            Ok(true)
+        })?;
+        Ok(scanner)
+    }
+
+    /// What a scan reads.
+    pub(super) fn target<'a, M: Measured>(&'a self, scan: &'a Scan<'a, M>) -> ScanTarget<'a> {
         let names = scan.column_names();
-        let target = ScanTarget {
-            range: scan.range(),
+        ScanTarget {
+            times: ReadTimes::of_setup(scan.range()),
             predicates: scan.predicates,
             with_deck: scan.reads_deck_rates(),
             columns: column_numbers(&names),
@@ -126,16 +146,7 @@ impl Store {
             tuning: self.tuning(),
             file_watch: &self.file_watch,
             counters: &self.scan_counters,
-        };
-        let mut scanner = Some(begin());
-        self.visit_tasks(&target, |tasks, threads| {
-            let added = scanner.take().map(|scanner| run_tasks(scanner, &begin, &target, tasks, threads)).transpose();
-            // An error, too, may come from what was read of a changed file.
-            target.require_unchanged(tasks)?;
-            scanner = added?;
-            Ok(true)
-        })?;
-        Ok(scanner)
+        }
     }
 
     /// Whether any record satisfies all predicates.
@@ -146,7 +157,7 @@ impl Store {
         cancel.check()?;
         let names = column_names(predicates);
         let target = ScanTarget {
-            range: (i64::MIN, i64::MAX),
+            times: ReadTimes::of_setup((i64::MIN, i64::MAX)),
             predicates,
             with_deck: false,
             columns: column_numbers(&names),
@@ -159,8 +170,8 @@ impl Store {
             counters: &self.scan_counters,
         };
         let mut found = false;
-        self.visit_tasks(&target, |tasks, _| {
-            let mut read = 0;
+        self.visit_tasks(slice::from_ref(&target), |tasks, _| {
+            let (tasks, mut read) = (&tasks[0], 0);
             while !found && read < tasks.len() {
                 let task = &tasks[read];
                 target.guard(task, || {
@@ -177,89 +188,106 @@ impl Store {
         Ok(found)
     }
 
-    /// Passes the tasks of a target to `run`, with the threads that may help. If the mutable memtables have few values to
+    /// Passes the tasks of each target to `run`, with the threads that may help; those of all targets are of the same instant. If the mutable memtables have few values to
     /// read: first their tasks, under the read lock, then, without a lock, those of immutable memtables and segments, unless
     /// `run` returned false or only active sessions can match. Otherwise all at once, without a lock.
-    fn visit_tasks<F>(&self, target: &ScanTarget<'_>, mut run: F) -> Result<()>
+    pub(super) fn visit_tasks<F>(&self, targets: &[ScanTarget<'_>], mut run: F) -> Result<()>
     where
-        F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool> + Send,
+        F: FnMut(&[Vec<ScanTask<'_>>], &HelperThreads) -> Result<bool> + Send,
     {
-        let (values, rows) = target.values_in_memory(&self.read());
+        let (values, rows) = values_in_memory(targets, &self.read());
         if values > self.tuning().locked_scan_value_count_max {
-            return self.visit_copied_tasks(target, run);
+            return self.visit_copied_tasks(targets, run);
         }
-        let scan = || self.visit_locked_tasks(target, &mut run);
+        let scan = || self.visit_locked_tasks(targets, &mut run);
         let rest = self.locked_scan_threads.run_locked(rows, self.tuning(), scan)?;
         let Some((immutable, entries)) = rest else { return Ok(()) };
-        let mut tasks = Vec::new();
-        for (immutable, memtable) in immutable.iter().zip(2..) {
-            tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), memtable));
-        }
-        tasks.extend(entries.iter().map(ScanTask::Segment));
+        let tasks: Vec<_> = targets.iter().map(|target| target.immutable_tasks(&immutable, &entries, 2)).collect();
         run(&tasks, &self.helpers).map(drop)
     }
 
     /// Passes the tasks of mutable memtables to `run`, under the read lock. Returns the rest to scan, as of the same instant;
     /// `None` if `run` returned false or only active sessions can match.
     fn visit_locked_tasks<F>(
-        &self, target: &ScanTarget<'_>, run: &mut F,
+        &self, targets: &[ScanTarget<'_>], run: &mut F,
     ) -> Result<Option<(Vec<ImmutableMemtable>, Vec<SegmentEntry>)>>
     where
-        F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool>,
+        F: FnMut(&[Vec<ScanTask<'_>>], &HelperThreads) -> Result<bool>,
     {
-        let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
-        let finished = may_be_finished(target.predicates);
+        let no_tombstones = RowSet::default();
+        let finished = targets.iter().any(|target| may_be_finished(target.predicates));
         let state = self.read();
-        let mut tasks = Vec::new();
-        if may_be_active(target.predicates) && state.active.rows() > 0 {
-            tasks.extend(target.split(&state.active.slice(&no_tombstones), 0));
-        }
-        if finished && state.memtable.rows() > 0 {
-            tasks.extend(target.split(&state.memtable.slice(&no_tombstones), 1));
-        }
+        let tasks_of = |target: &ScanTarget<'_>| {
+            let mut tasks = Vec::new();
+            if may_be_active(target.predicates) && state.active.rows() > 0 {
+                tasks.extend(target.split(&state.active.slice(&no_tombstones), 0));
+            }
+            if may_be_finished(target.predicates) && state.memtable.rows() > 0 {
+                tasks.extend(target.split(&state.memtable.slice(&no_tombstones), 1));
+            }
+            tasks
+        };
+        let tasks: Vec<_> = targets.iter().map(tasks_of).collect();
         if !run(&tasks, &self.locked_scan_threads)? || !finished {
             return Ok(None);
         }
-        Ok(Some((state.immutable.clone(), state.readable(from, to)?.cloned().collect())))
+        Ok(Some((state.immutable.clone(), state.readable(&times_of(targets))?.cloned().collect())))
     }
 
-    /// Copies what a target reads of mutable memtables, then passes all tasks to `run`.
-    fn visit_copied_tasks<F>(&self, target: &ScanTarget<'_>, mut run: F) -> Result<()>
+    /// Copies what targets read of mutable memtables, then passes all tasks to `run`.
+    fn visit_copied_tasks<F>(&self, targets: &[ScanTarget<'_>], mut run: F) -> Result<()>
     where
-        F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool>,
+        F: FnMut(&[Vec<ScanTask<'_>>], &HelperThreads) -> Result<bool>,
     {
+        let Some(first) = targets.first() else { return Ok(()) };
         let no_tombstones = RowSet::default();
+        let names: Vec<&str> = targets.iter().flat_map(|target| &target.names).copied().collect();
         let snapshot = self.snapshot(&SnapshotRequest {
-            range: target.range,
-            active: may_be_active(target.predicates),
-            finished: may_be_finished(target.predicates),
-            columns: CopiedColumns::of_names(&target.names),
-            memory: target.memory,
-            cancel: target.cancel,
+            times: &times_of(targets),
+            active: targets.iter().any(|target| may_be_active(target.predicates)),
+            finished: targets.iter().any(|target| may_be_finished(target.predicates)),
+            columns: CopiedColumns::of_names(&names),
+            memory: first.memory,
+            cancel: first.cancel,
         })?;
-        let mut tasks = Vec::new();
-        let mut memtables = 0..;
-        for copy in &snapshot.copies {
-            let (parts, undo) = copy.slices(&no_tombstones);
-            let number = memtables.next().unwrap_or_default();
-            tasks.extend(parts.flat_map(|part| target.split(&part, number)));
-            tasks.extend(target.split(&undo, memtables.next().unwrap_or_default()));
-        }
-        for (immutable, memtable) in snapshot.immutable.iter().zip(memtables) {
-            tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), memtable));
-        }
-        tasks.extend(snapshot.entries.iter().map(ScanTask::Segment));
+        let tasks_of = |target: &ScanTarget<'_>| {
+            let mut tasks = Vec::new();
+            for (copy, number) in snapshot.copies.iter().zip((0..).step_by(2)) {
+                let (parts, undo) = copy.slices(&no_tombstones);
+                tasks.extend(parts.flat_map(|part| target.split(&part, number)));
+                tasks.extend(target.split(&undo, number + 1));
+            }
+            tasks.extend(target.immutable_tasks(&snapshot.immutable, &snapshot.entries, 2 * snapshot.copies.len()));
+            tasks
+        };
+        let tasks: Vec<_> = targets.iter().map(tasks_of).collect();
         run(&tasks, &self.helpers).map(drop)
     }
 }
 
+/// Times of the records that each target reads.
+fn times_of(targets: &[ScanTarget<'_>]) -> Vec<ReadTimes> {
+    targets.iter().map(|target| target.times).collect()
+}
+
+/// Values, and rows, that targets read in mutable memtables.
+fn values_in_memory(targets: &[ScanTarget<'_>], state: &State) -> (usize, usize) {
+    let of_targets = targets.iter().map(|target| target.values_in_memory(state));
+    of_targets.fold((0, 0), |(values, rows), (more_values, more_rows)| (values + more_values, rows + more_rows))
+}
+
 impl ScanTarget<'_> {
+    /// The same of records whose intervals end after an instant, microseconds UTC, however long before they were set up.
+    pub(super) fn ending_after(self, us: i64) -> Self {
+        Self { times: ReadTimes { ends_after: Some(us), ..self.times }, ..self }
+    }
+
     /// Values, and rows, that the target reads in mutable memtables.
     fn values_in_memory(&self, state: &State) -> (usize, usize) {
         let (active, finished) = (may_be_active(self.predicates), may_be_finished(self.predicates));
         let tables = [(active, &state.active), (finished, &state.memtable)].into_iter();
         let is_read = |(wanted, table): &(bool, &Memtable)| {
-            *wanted && table.rows() > 0 && overlaps(table.setup_range_by_days(), self.range)
+            *wanted && table.rows() > 0 && self.times.may_include(table.setup_range_by_days(), table.end_stats())
         };
         tables.filter(is_read).fold((0, 0), |(values, rows), (_, table)| {
             let values_per_row = self.values_per_row() + self.values_per_group(table);
@@ -278,10 +306,22 @@ impl ScanTarget<'_> {
         if self.keys.iter().any(has_many) { VALUES_PER_NEW_GROUP } else { VALUES_PER_KEY_PAIR * self.keys.len().pow(2) }
     }
 
-    /// Splits the rows of a memtable into tasks of equal size; none if its setup times lie outside the range.
+    /// The tasks of immutable memtables, which are numbered from `first_number` on, and of segments.
+    fn immutable_tasks<'p>(
+        &self, immutable: &'p [ImmutableMemtable], entries: &'p [SegmentEntry], first_number: usize,
+    ) -> Vec<ScanTask<'p>> {
+        let mut tasks = Vec::new();
+        for (immutable, memtable) in immutable.iter().zip(first_number..) {
+            tasks.extend(self.split(&immutable.table.slice(&immutable.tombstones), memtable));
+        }
+        tasks.extend(entries.iter().filter(|entry| self.times.may_include_segment(&entry.segment)).map(ScanTask::Segment));
+        tasks
+    }
+
+    /// Splits the rows of a memtable into tasks of equal size; none if its records do not count, by their times.
     fn split<'p>(&self, slice: &RecordSlice<'p>, memtable: usize) -> Vec<ScanTask<'p>> {
-        let rows = &slice.rows;
-        if rows.is_empty() || !overlaps(slice.setup_range, self.range) {
+        let (rows, end_stats) = (&slice.rows, slice.column_stats.map_or(UNKNOWN_STATS, |stats| stats[int_slot::END_TIME]));
+        if rows.is_empty() || !self.times.may_include(slice.setup_range, end_stats) {
             return Vec::new();
         }
         let size = rows.len().div_ceil(rows.len().div_ceil(self.tuning.task_row_count_max));
@@ -308,7 +348,7 @@ impl ScanTarget<'_> {
         let Some(accounts) = accounts_of(self.predicates) else { return visit(&segment.slice(&self.columns, tombstones)?) };
         accounts
             .into_iter()
-            .try_for_each(|account| visit(&segment.slice_of_account(account, self.range, &self.columns, tombstones)?))
+            .try_for_each(|account| visit(&segment.slice_of_account(account, self.times.setup, &self.columns, tombstones)?))
     }
 
     /// Estimates the rows that a task reads.
@@ -351,17 +391,22 @@ impl ScanTarget<'_> {
 }
 
 impl State {
-    /// Iterates over the segments that may have records set up in [from, to).
+    /// Iterates over the segments that may have records of some of these times.
     ///
     /// # Errors
-    /// `Damaged` if a segment of these days could not be opened.
-    pub(super) fn readable(&self, from: i64, to: i64) -> Result<impl Iterator<Item = &SegmentEntry>> {
-        let days = days_of(from, to);
-        if let Some(unreadable) = self.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
+    /// `Damaged` if a segment that may have such records could not be opened.
+    pub(super) fn readable<'s>(&'s self, times: &'s [ReadTimes]) -> Result<impl Iterator<Item = &'s SegmentEntry>> {
+        let may_include = |times: &ReadTimes, unreadable: &UnreadableSegment| {
+            days_of(times.setup.0, times.setup.1).contains(&unreadable.day) && times.may_end_later(unreadable.end_stats)
+        };
+        let is_needed = |unreadable: &&UnreadableSegment| times.iter().any(|times| may_include(times, unreadable));
+        if let Some(unreadable) = self.unreadable.iter().find(is_needed) {
             return Err(unreadable.error());
         }
-        let is_in_range = move |entry: &&SegmentEntry| overlaps(entry.segment.summary.setup_range, (from, to));
-        Ok(self.segments_of_days(days).filter(is_in_range))
+        let (from, to) =
+            times.iter().fold((i64::MAX, i64::MIN), |(from, to), times| (from.min(times.setup.0), to.max(times.setup.1)));
+        let is_wanted = |entry: &&SegmentEntry| times.iter().any(|times| times.may_include_segment(&entry.segment));
+        Ok(self.segments_of_days(days_of(from, to)).filter(is_wanted))
     }
 }
 
@@ -391,6 +436,18 @@ impl<'p> TaskQueue<'p> {
 
 /// Scanners of the helpers, to be merged into that of the calling thread.
 type Collected<S> = Mutex<Vec<Result<S>>>;
+
+/// Adds tasks to a scanner, which is gone after an error. `begin` makes the scanner of a helper.
+pub(super) fn add_tasks<S: TaskScanner>(
+    scanner: &mut Option<S>, begin: &(impl Fn() -> S + Sync), target: &ScanTarget<'_>, tasks: &[ScanTask<'_>],
+    helpers: &HelperThreads,
+) -> Result<()> {
+    let added = scanner.take().map(|scanner| run_tasks(scanner, begin, target, tasks, helpers)).transpose();
+    // An error, too, may come from what was read of a changed file.
+    target.require_unchanged(tasks)?;
+    *scanner = added?;
+    Ok(())
+}
 
 /// Adds tasks to a scanner: alone, with helpers, or delegated to them, by the number of rows. `begin` makes the scanner of a
 /// helper.

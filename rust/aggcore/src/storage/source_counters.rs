@@ -5,8 +5,11 @@
 //!
 //! Anybody who may write can make names in records that are rejected. Such names have few of the places, and give way to
 //! those of sources with records in the store.
+//!
+//! Rejected records are also counted until somebody takes them, who keeps them for longer than a process lives.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem::take;
 
 use parking_lot::Mutex;
 
@@ -37,6 +40,8 @@ pub struct SourceCounts {
     pub duplicates: u64,
     /// Rejected records by reason.
     pub rejected: BTreeMap<RejectReason, u64>,
+    /// Of these, those that [`SourceCounters::take_rejected`] has not returned yet.
+    pub untaken: BTreeMap<RejectReason, u64>,
     /// Alert times that were dropped, as they contradict the setup or the answer.
     pub dropped_alert_times: u64,
     /// When a record was last received that changed something; `None` if none was since the store was opened.
@@ -84,6 +89,7 @@ impl SourceCounters {
             let counts = self.of_rejected(&mut by_source, source);
             for (&reason, &count) in reasons {
                 *counts.rejected.entry(reason).or_default() += count as u64;
+                *counts.untaken.entry(reason).or_default() += count as u64;
             }
         }
         for (source, &count) in &rejections.dropped_alert_times {
@@ -98,6 +104,13 @@ impl SourceCounters {
             let counts = self.of_stored(&mut by_source, source);
             counts.last_setup_us = counts.last_setup_us.max(setup_us);
         }
+    }
+
+    /// Returns the rejected records of each source that it has not returned before, by reason.
+    pub fn take_rejected(&self) -> Vec<(String, BTreeMap<RejectReason, u64>)> {
+        let mut by_source = self.by_source.lock();
+        let taken = by_source.iter_mut().map(|(source, counts)| (source.to_string(), take(&mut counts.untaken)));
+        taken.filter(|(_, counts)| !counts.is_empty()).collect()
     }
 
     /// Returns the counts of each source.
@@ -141,8 +154,10 @@ fn give_way(by_source: &mut Counts) -> bool {
     let counts = by_source.remove(&source).unwrap_or_default();
     let others = by_source.entry("".into()).or_default();
     others.dropped_alert_times += counts.dropped_alert_times;
-    for (reason, count) in counts.rejected {
-        *others.rejected.entry(reason).or_default() += count;
+    for (own, of_others) in [(counts.rejected, &mut others.rejected), (counts.untaken, &mut others.untaken)] {
+        for (reason, count) in own {
+            *of_others.entry(reason).or_default() += count;
+        }
     }
     true
 }
@@ -198,6 +213,21 @@ mod tests {
         counters.note_rejected(&rejected("x", 1));
         counters.note_setups([("d", Some(3))]);
         assert_eq!(["x", "c", "d", ""].map(by_name), [None, Some((1, 3)), None, Some((0, 15))]);
+    }
+
+    #[test]
+    fn each_rejected_record_is_taken_once() {
+        let counters = SourceCounters::new(10);
+        counters.note_rejected(&rejected("x", 3));
+        let taken = |name: &str, count| vec![(name.to_owned(), BTreeMap::from([(RejectReason::TextTooLong, count)]))];
+        assert_eq!(counters.take_rejected(), taken("x", 3));
+        assert_eq!(counters.take_rejected(), []);
+        counters.note_rejected(&rejected("x", 2));
+        // The only place of a name that only rejected records have gives way, with what was not taken yet.
+        (0..10).for_each(|number| counters.note_written(&[written(&format!("s{number}"), 1, 1)], 7));
+        assert_eq!(counters.take_rejected(), taken("", 2));
+        let total: u64 = counters.counts().iter().flat_map(|(_, counts)| counts.rejected.values()).sum();
+        assert_eq!(total, 5);
     }
 
     #[test]

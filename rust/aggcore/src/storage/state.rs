@@ -20,6 +20,7 @@ use super::rollup_cache::RollupCache;
 use super::segment::{Segment, guard};
 use super::traffic_rollups::{TrafficBudget, TrafficRollups};
 use crate::columns::RecordColumns;
+use crate::columns::integer::ColumnStats;
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
@@ -112,6 +113,8 @@ pub struct UnreadableSegment {
     pub rows: usize,
     /// Bytes of the file according to the catalogue.
     pub bytes: u64,
+    /// Statistics of the end times of its records according to the catalogue.
+    pub end_stats: ColumnStats,
     /// Path of the file, and why it could not be opened.
     pub problem: (String, String),
 }

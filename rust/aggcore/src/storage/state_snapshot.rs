@@ -9,7 +9,7 @@ use super::helper_threads::thread_count;
 use super::memtable::Memtable;
 use super::memtable_copy::MemtableCopy;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
-use super::{Store, overlaps};
+use super::{ReadTimes, Store};
 use crate::cancellation::CancelToken;
 use crate::error::Result;
 use crate::memory::{QueryMemory, Reservation};
@@ -25,8 +25,8 @@ pub struct StateSnapshot {
 
 /// What a scan needs of a store.
 pub struct SnapshotRequest<'a> {
-    /// Setup times in microseconds UTC; the end is exclusive.
-    pub range: (i64, i64),
+    /// Times of the records that it reads, each for a part of it.
+    pub times: &'a [ReadTimes],
     /// Whether it reads active sessions.
     pub active: bool,
     /// Whether it reads finished records.
@@ -61,7 +61,10 @@ impl Store {
     /// Returns the snapshot without copies, and copies that have begun, each with the table that it copies.
     fn begin_snapshot(&self, request: &SnapshotRequest<'_>) -> Result<(StateSnapshot, Vec<(MemtableCopy, TableOf)>)> {
         request.cancel.check()?;
-        let is_wanted = |table: &Memtable| table.rows() > 0 && overlaps(table.setup_range_by_days(), request.range);
+        let may_include = |table: &Memtable| {
+            request.times.iter().any(|times| times.may_include(table.setup_range_by_days(), table.end_stats()))
+        };
+        let is_wanted = |table: &Memtable| table.rows() > 0 && may_include(table);
         let mut state = self.write();
         let mut memory = request.memory.reservation();
         let State { active, memtable, .. } = &mut *state;
@@ -74,7 +77,7 @@ impl Store {
         let mut snapshot = StateSnapshot { copies: Vec::new(), immutable: Vec::new(), entries: Vec::new(), _memory: memory };
         if request.finished {
             snapshot.immutable.clone_from(&state.immutable);
-            snapshot.entries = state.readable(request.range.0, request.range.1)?.cloned().collect();
+            snapshot.entries = state.readable(request.times)?.cloned().collect();
         }
         RwLockWriteGuard::unlock_fair(state);
         Ok((snapshot, copies))

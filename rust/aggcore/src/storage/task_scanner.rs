@@ -6,7 +6,7 @@ use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::scan::column::SliceColumns;
-use crate::scan::traffic::TrafficScanner;
+use crate::scan::traffic::{IntervalScanner, TrafficScanner};
 use crate::scan::{Plan, Scanner};
 
 /// The running result of a scan, to which the rows of tasks are added.
@@ -81,6 +81,31 @@ impl TaskScanner for TrafficScanner<'_> {
         let rows = found.rollup.rows(&no_tombstones);
         let (columns, sums) = (SliceColumns::of_keys(&rows, found.columns(scan, slice)), found.sums(scan));
         self.add_rollup(Plan::of_traffic_rollup(scan, &columns, &found.left)?, sums)
+    }
+
+    fn merge(self, other: Self) -> Result<Self> {
+        self.merge(other)
+    }
+}
+
+impl TaskScanner for IntervalScanner<'_> {
+    fn row_count(&self) -> usize {
+        self.row_count()
+    }
+
+    fn add_rows_of_memtable(&mut self, slice: &RecordSlice<'_>, memtable: usize) -> Result<()> {
+        let columns = SliceColumns::new(self.scan(), slice)?;
+        self.add(Plan::of_intervals(self.scan(), &columns)?.of_memtable(memtable))
+    }
+
+    fn add_rows_of_segment(&mut self, _entry: &SegmentEntry, slice: &RecordSlice<'_>, counters: &ScanCounters) -> Result<()> {
+        let columns = SliceColumns::new(self.scan(), slice)?;
+        let plan = Plan::of_intervals(self.scan(), &columns)?;
+        if plan.is_known_empty() {
+            return Ok(());
+        }
+        counters.note_segment(false);
+        self.add(plan)
     }
 
     fn merge(self, other: Self) -> Result<Self> {

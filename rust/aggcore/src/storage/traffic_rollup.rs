@@ -67,7 +67,7 @@ impl TrafficRollup {
     fn from_partials(partials: TrafficPartials, edges: &[i64], budget: &Arc<TrafficBudget>) -> Option<Self> {
         let narrow = |measure: MeasureValues| match measure {
             MeasureValues::Sums(sums) => sums.into_iter().map(|sum| i64::try_from(sum).ok()).collect::<Option<Vec<_>>>(),
-            MeasureValues::Values(_) => None,
+            MeasureValues::Values(_) | MeasureValues::Steps(_) => None,
         };
         let rollup_key = |key| match key {
             KeyValues::Ints(values) => {

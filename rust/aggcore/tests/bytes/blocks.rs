@@ -54,11 +54,16 @@ fn check_cells(bytes: &[u8]) {
 /// Adds any bytes to the cells of a traffic scan, twice.
 fn check_traffic_cells(bytes: &[u8]) {
     let memory = Arc::new(MemoryBudget::new(MemoryLimits::default())).begin_query();
-    let (keys, measures) = ([KeyType::Text], [MeasureType::Sum, MeasureType::Values]);
-    let mut cells = TrafficCells::new(&memory, 3, &keys, &measures, None, 1_000).unwrap();
-    match decode(4 * bytes.len(), 0, || cells.add(bytes).and_then(|()| cells.add(bytes))) {
-        Ok(()) => assert!(cells.into_partials().unwrap().measures.iter().all(is_even), "each answer counts twice"),
-        Err(error) => assert!(matches!(error, Error::MalformedBlock(_) | Error::SumOverflow), "{error}"),
+    let (keys, edges) = ([KeyType::Text], [0, 10, 30, 40].to_vec());
+    let measures = [MeasureType::Sum, MeasureType::Values, MeasureType::Occupied, MeasureType::Occupancy];
+    let mut cells = TrafficCells::new(&memory, edges, &keys, &measures, None, 1_000).unwrap();
+    let added = decode(8 * bytes.len(), 0, || cells.add(bytes).and_then(|()| cells.add(bytes)));
+    match added.and_then(|()| cells.into_partials()) {
+        Ok(partials) => assert!(partials.measures.iter().all(is_even), "each answer counts twice"),
+        Err(error) => {
+            let is_known = matches!(error, Error::MalformedBlock(_) | Error::SumOverflow | Error::InvalidPartials(_));
+            assert!(is_known, "{error}");
+        }
     }
 }
 
@@ -66,6 +71,7 @@ fn is_even(measure: &MeasureValues) -> bool {
     match measure {
         MeasureValues::Sums(sums) => sums.iter().all(|sum| sum % 2 == 0),
         MeasureValues::Values(values) => values.counts.iter().all(|count| count % 2 == 0),
+        MeasureValues::Steps(steps) => steps.changes.iter().all(|change| change % 2 == 0),
     }
 }
 

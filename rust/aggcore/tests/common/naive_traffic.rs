@@ -15,13 +15,14 @@ use super::predicate_pairs::{PAIR_COUNT, predicate_pairs};
 pub enum Measured {
     Sum(i128),
     Values(Vec<(i64, u64)>),
+    Steps(Vec<(i64, i64)>),
 }
 
 /// Measures by bin and keys.
 pub type Cells = BTreeMap<(u32, Vec<String>), Vec<Measured>>;
 
 /// Names of measures; ` values` marks those of which the values are listed.
-pub const MEASURES: [&str; 20] = [
+pub const MEASURES: [&str; 22] = [
     "all",
     "answered",
     "answered_within",
@@ -30,6 +31,8 @@ pub const MEASURES: [&str; 20] = [
     "cause_in",
     "delivered",
     "pdd_known",
+    "alerted",
+    "priced",
     "unrated",
     "duration_ms",
     "ring_ms",
@@ -75,6 +78,8 @@ fn added(name: &str, record: &OwnedRecord) -> Option<i64> {
         "cause_in" => count(in_causes),
         "delivered" => count(answer.is_some() || in_causes),
         "pdd_known" => count(answer.is_some() || alert.is_some()),
+        "alerted" => count(alert.is_some()),
+        "priced" => count(answer.is_some() && int("customer_price").is_some()),
         "unrated" => count(answer.is_some() && (int("customer_price").is_none() || int("vendor_price").is_none())),
         "duration_ms" => Some(ms(end? - answer?)),
         "ring_ms" => Some(ms(answer? - alert.unwrap_or(setup))),
@@ -108,7 +113,7 @@ pub fn key(number: usize) -> Key {
     }
 }
 
-fn key_text(number: usize, record: &OwnedRecord, deck: &CodeDeck) -> String {
+pub fn key_text(number: usize, record: &OwnedRecord, deck: &CodeDeck) -> String {
     let number_text = |name| record.text(name).strip_prefix('+').unwrap_or(record.text(name));
     let start = |name, length| number_text(name).chars().take(length).collect::<String>();
     let entry = |name| deck.find(record.text(name)).map(|entry| deck.entry(entry));
@@ -161,13 +166,13 @@ fn in_groups((keys, groups): (&[usize], &[&[&str]])) -> Predicate {
     let value = |(key, text): (&usize, &&str)| match *text {
         "-" => KeyValue::Absent,
         text if [3, 4, 5, 6, 9].contains(key) => KeyValue::Int(text.parse().unwrap()),
-        text => KeyValue::Text(text.to_owned()),
+        text => KeyValue::Text(text.to_owned().into()),
     };
     let group = |group: &&[&str]| keys.iter().zip(*group).map(value).collect();
     Predicate::InGroups { keys: keys.iter().map(|&number| key(number)).collect(), groups: groups.iter().map(group).collect() }
 }
 
-fn holds(number: usize, record: &OwnedRecord, deck: &CodeDeck) -> bool {
+pub fn holds(number: usize, record: &OwnedRecord, deck: &CodeDeck) -> bool {
     let pairs = predicate_pairs();
     let on_column = |number: usize| pairs[number % PAIR_COUNT].1(record);
     match number / PAIR_COUNT {
@@ -219,6 +224,7 @@ fn add(cell: &mut Measured, name: &str, record: &OwnedRecord) {
             Ok(place) => values[place].1 += 1,
             Err(place) => values.insert(place, (value, 1)),
         },
+        Measured::Steps(_) => {}
     }
 }
 
@@ -233,6 +239,10 @@ pub fn cells(partials: &TrafficPartials) -> Cells {
         MeasureValues::Values(counts) => {
             let (values, counts) = counts.of(cell);
             Measured::Values(values.iter().copied().zip(counts.iter().copied()).collect())
+        }
+        MeasureValues::Steps(steps) => {
+            let (at_us, changes) = steps.of(cell);
+            Measured::Steps(at_us.iter().copied().zip(changes.iter().copied()).collect())
         }
     };
     let cell = |cell: usize| {

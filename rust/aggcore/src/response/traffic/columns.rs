@@ -4,7 +4,7 @@ use super::figure::{Figure, Value, ValueClass};
 use crate::error::Result;
 use crate::record::price::format_price;
 use crate::response::answer::{AnswerLimits, AnswerWriter};
-use crate::response::tags::traffic_column as column_tags;
+use crate::response::tags::{traffic_change as change_tags, traffic_column as column_tags};
 use crate::response::wire_writer::{ColumnWriter, VARINT_LEN_MAX, put_bytes};
 
 /// One column of an answer.
@@ -74,6 +74,24 @@ pub fn put_column(
         }
     };
     out.put_bytes(tag, &bytes)
+}
+
+/// Appends a message field `tag` with `count` changes in percent, NaN where there is none.
+///
+/// # Errors
+/// Those of `change`; `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
+pub fn put_changes(
+    out: &mut AnswerWriter<'_>, tag: u32, count: usize, change: impl Fn(usize) -> Result<Option<f64>>, limits: AnswerLimits<'_>,
+) -> Result<()> {
+    let _held = limits.memory.reserve(count * ValueClass::Doubles.bytes_held())?;
+    let change = |number: usize| {
+        limits.cancel.check_at(number)?;
+        change(number)
+    };
+    let percents = (0..count).map(change).collect::<Result<Vec<_>>>()?;
+    let mut columns = ColumnWriter::after(Vec::new());
+    columns.put_packed_doubles(change_tags::PERCENT, percents.into_iter());
+    out.put_bytes(tag, &columns.into_bytes())
 }
 
 fn integer(value: Value) -> i64 {

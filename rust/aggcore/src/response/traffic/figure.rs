@@ -32,10 +32,12 @@ pub enum Figure {
         /// The measure without which the ratio has no value.
         only_with: Option<usize>,
     },
-    /// Per second of the time that is covered, the nearest double; none if that is 0.
+    /// `multiplier` times the measure per microsecond that is covered, the nearest double; none if these are 0.
     Rate {
         /// The measure.
         measure: usize,
+        /// Factor of the measure.
+        multiplier: i64,
     },
     /// An amount in units of 10^-9.
     Money {
@@ -52,6 +54,16 @@ pub enum Figure {
     /// The greatest count among the values, a whole number.
     Busiest {
         /// The measure, of values.
+        measure: usize,
+    },
+    /// The greatest number of intervals that hold an instant, a whole number.
+    Peak {
+        /// The measure, of steps.
+        measure: usize,
+    },
+    /// The first instant that as many hold, a whole number; none if that is 0.
+    PeakAt {
+        /// The measure, of steps.
         measure: usize,
     },
 }
@@ -82,6 +94,7 @@ pub enum Need {
     Nothing,
     Sum,
     Values,
+    Steps,
 }
 
 /// The parameters of a figure; its form says which of them count.
@@ -112,11 +125,13 @@ impl TryFrom<FigureParameters> for Figure {
             "integer" => Self::Integer { measure: first },
             "difference" => Self::Difference { first, second },
             "ratio" => Self::Ratio { first, second, multiplier, divisor, only_with },
-            "rate" => Self::Rate { measure: first },
+            "rate" => Self::Rate { measure: first, multiplier },
             "money" => Self::Money { measure: first },
             "percentile" if (1..=100).contains(&percent) => Self::Percentile { measure: first, percent },
             "percentile" => return Err(Error::Unknown { what: "percentile", name: percent.to_string() }),
             "busiest" => Self::Busiest { measure: first },
+            "peak" => Self::Peak { measure: first },
+            "peak_at" => Self::PeakAt { measure: first },
             _ => return Err(Error::Unknown { what: "form of a figure", name: form }),
         })
     }
@@ -136,32 +151,66 @@ impl Figure {
             Self::Ratio { first, second, multiplier, divisor, .. } => {
                 exact_ratio(multiplier, sum(first), divisor, sum(second)).map_or(Value::None, Value::Double)
             }
-            Self::Rate { measure } => {
-                exact_ratio(1_000_000, sum(measure), 1, covered_us.into()).map_or(Value::None, Value::Double)
+            Self::Rate { measure, multiplier } => {
+                exact_ratio(multiplier, sum(measure), 1, covered_us.into()).map_or(Value::None, Value::Double)
             }
             Self::Money { measure } => Value::Amount(sum(measure)),
             Self::Percentile { measure, percent } => match nearest_rank(values_of(&measures[measure], cell), percent) {
                 Some(value) => Value::Integer(whole(Some(value.into()))?),
                 None => Value::None,
             },
-            Self::Busiest { measure } => {
-                let (_, counts) = values_of(&measures[measure], cell);
-                Value::Integer(whole(Some(counts.iter().max().copied().unwrap_or_default().into()))?)
+            Self::Busiest { .. } | Self::Peak { .. } | Self::PeakAt { .. } => {
+                self.of_greatest_bin(std::iter::once((measures, cell)))?
             }
         })
     }
 
-    /// Whether the value over several bins is the greatest one of theirs, and does not follow from their measures.
-    pub fn is_greatest_of_bins(&self) -> bool {
-        matches!(self, Self::Busiest { .. })
+    /// Whether the value over several bins is that of the one with the greatest, and does not follow from their measures.
+    pub fn is_of_greatest_bin(&self) -> bool {
+        matches!(self, Self::Busiest { .. } | Self::Peak { .. } | Self::PeakAt { .. })
+    }
+
+    /// Returns the value over several bins of a figure that is that of the first bin with the greatest, given the measures and
+    /// the cell of each.
+    ///
+    /// # Errors
+    /// As [`Figure::value`].
+    pub fn of_greatest_bin<'m>(&self, bins: impl Iterator<Item = (&'m [MeasureValues], Option<usize>)>) -> Result<Value> {
+        let mut greatest = (0, None);
+        for (measures, cell) in bins {
+            let found = match *self {
+                Self::Busiest { measure } => busiest(values_of(&measures[measure], cell)),
+                Self::Peak { measure } | Self::PeakAt { measure } => peak(steps_of(&measures[measure], cell)),
+                Self::Integer { .. }
+                | Self::Difference { .. }
+                | Self::Ratio { .. }
+                | Self::Rate { .. }
+                | Self::Money { .. }
+                | Self::Percentile { .. } => (0, None),
+            };
+            greatest = if found.0 > greatest.0 { found } else { greatest };
+        }
+        match (self, greatest) {
+            (Self::PeakAt { .. }, (_, None)) => Ok(Value::None),
+            (Self::PeakAt { .. }, (_, Some(at_us))) => Ok(Value::Integer(whole(Some(at_us.into()))?)),
+            (_, (count, _)) => Ok(Value::Integer(whole(Some(count))?)),
+        }
+    }
+
+    /// Whether it tells by how much two of its values differ.
+    pub fn has_change(&self) -> bool {
+        !matches!(self, Self::PeakAt { .. })
     }
 
     /// What its values are written as.
     pub fn class(&self) -> ValueClass {
         match self {
-            Self::Integer { .. } | Self::Difference { .. } | Self::Percentile { .. } | Self::Busiest { .. } => {
-                ValueClass::Integers
-            }
+            Self::Integer { .. }
+            | Self::Difference { .. }
+            | Self::Percentile { .. }
+            | Self::Busiest { .. }
+            | Self::Peak { .. }
+            | Self::PeakAt { .. } => ValueClass::Integers,
             Self::Ratio { .. } | Self::Rate { .. } => ValueClass::Doubles,
             Self::Money { .. } => ValueClass::Decimals,
         }
@@ -170,12 +219,13 @@ impl Figure {
     /// Measures that the figure is computed from, and what it needs of them.
     pub fn needs(&self) -> Vec<(usize, Need)> {
         match *self {
-            Self::Integer { measure } | Self::Rate { measure } | Self::Money { measure } => vec![(measure, Need::Sum)],
+            Self::Integer { measure } | Self::Rate { measure, .. } | Self::Money { measure } => vec![(measure, Need::Sum)],
             Self::Difference { first, second } => vec![(first, Need::Sum), (second, Need::Sum)],
             Self::Ratio { first, second, only_with, .. } => {
                 [Some(first), Some(second), only_with].into_iter().flatten().map(|measure| (measure, Need::Sum)).collect()
             }
             Self::Percentile { measure, .. } | Self::Busiest { measure } => vec![(measure, Need::Values)],
+            Self::Peak { measure } | Self::PeakAt { measure } => vec![(measure, Need::Steps)],
         }
     }
 
@@ -188,6 +238,7 @@ impl Figure {
         let has = |(measure, need): (usize, Need)| match partials.measures.get(measure) {
             Some(MeasureValues::Sums(_)) => need == Need::Sum || partials.cell_count() == 0,
             Some(MeasureValues::Values(_)) => need == Need::Values || partials.cell_count() == 0,
+            Some(MeasureValues::Steps(_)) => need == Need::Steps || partials.cell_count() == 0,
             None => false,
         };
         match self.needs().into_iter().find(|&need| !has(need)) {
@@ -217,7 +268,7 @@ impl Value {
 pub fn sum_of(measure: &MeasureValues, cell: Option<usize>) -> i128 {
     match (measure, cell) {
         (MeasureValues::Sums(sums), Some(cell)) => sums[cell],
-        (MeasureValues::Sums(_), None) | (MeasureValues::Values(_), _) => 0,
+        (MeasureValues::Sums(_), None) | (MeasureValues::Values(_) | MeasureValues::Steps(_), _) => 0,
     }
 }
 
@@ -225,8 +276,38 @@ pub fn sum_of(measure: &MeasureValues, cell: Option<usize>) -> i128 {
 pub fn values_of(measure: &MeasureValues, cell: Option<usize>) -> (&[i64], &[u64]) {
     match (measure, cell) {
         (MeasureValues::Values(values), Some(cell)) => values.of(cell),
-        (MeasureValues::Values(_), None) | (MeasureValues::Sums(_), _) => (&[], &[]),
+        (MeasureValues::Values(_), None) | (MeasureValues::Sums(_) | MeasureValues::Steps(_), _) => (&[], &[]),
     }
+}
+
+/// The instants of a cell at which its number of intervals changes, ascending, and the changes.
+pub fn steps_of(measure: &MeasureValues, cell: Option<usize>) -> (&[i64], &[i64]) {
+    match (measure, cell) {
+        (MeasureValues::Steps(steps), Some(cell)) => steps.of(cell),
+        (MeasureValues::Steps(_), None) | (MeasureValues::Sums(_) | MeasureValues::Values(_), _) => (&[], &[]),
+    }
+}
+
+/// Returns the greatest count and its value, 0 without values.
+fn busiest((values, counts): (&[i64], &[u64])) -> (i128, Option<i64>) {
+    values.iter().zip(counts).fold(
+        (0, None),
+        |greatest, (&value, &count)| {
+            if i128::from(count) > greatest.0 { (count.into(), Some(value)) } else { greatest }
+        },
+    )
+}
+
+/// Returns the greatest number of intervals that hold an instant, and the first such instant, 0 without changes.
+fn peak((at_us, changes): (&[i64], &[i64])) -> (i128, Option<i64>) {
+    let (mut count, mut greatest) = (0i128, (0, None));
+    for (&at_us, &change) in at_us.iter().zip(changes) {
+        count += i128::from(change);
+        if count > greatest.0 {
+            greatest = (count, Some(at_us));
+        }
+    }
+    greatest
 }
 
 /// Returns value number ceil(percent * n / 100) of the n values, in which each counts as often as it occurs.
@@ -260,6 +341,12 @@ mod tests {
         assert_eq!(nearest_rank((&[3, 7], &[99, 1]), 99), Some(3));
         assert_eq!(nearest_rank((&[3, 7], &[98, 1]), 99), Some(7));
         assert_eq!(nearest_rank((&[], &[]), 50), None);
+    }
+
+    #[test]
+    fn a_peak_is_at_the_first_instant_that_has_it() {
+        assert_eq!(peak((&[-5, 0, 3, 4, 9], &[1, 2, -2, 2, -3])), (3, Some(0)));
+        assert_eq!(peak((&[], &[])), (0, None));
     }
 
     #[test]

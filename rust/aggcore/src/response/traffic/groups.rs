@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+use crate::interruptible_sort::sort_interruptibly;
 use crate::memory::Reservation;
 use crate::record::schema::ABSENT;
 use crate::response::answer::AnswerLimits;
 use crate::response::group_ids::GroupIds;
-use crate::response::interruptible_sort::sort_interruptibly;
 use crate::response::sort::first_rows;
 use crate::response::sort_keys::{KeyColumn, SortColumn, SortOrder};
+use crate::scan::predicate::KeyValue;
 use crate::scan::traffic::TrafficPartials;
 use crate::scan::{KeyValues, ScanResources};
 
@@ -19,22 +20,11 @@ const NO_CELL: u32 = u32::MAX;
 /// The place of a group that is left out.
 const LEFT_OUT: u32 = u32::MAX;
 
-/// The value of a key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum GroupKey<'a> {
-    /// No value.
-    Absent,
-    /// A number.
-    Int(i64),
-    /// A text.
-    Text(Cow<'a, str>),
-}
-
 /// The groups that are first by a figure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RankedGroups {
     /// Keys of the groups, the first one first.
-    pub groups: Vec<Vec<GroupKey<'static>>>,
+    pub groups: Vec<Vec<KeyValue<'static>>>,
     /// Groups that there were.
     pub group_count: usize,
 }
@@ -48,6 +38,12 @@ pub struct CellGroups<'a> {
     first_cells: Vec<u32>,
 }
 
+/// The keys of the groups that an answer shows, by place.
+pub struct HeldKeys<'a> {
+    pub keys: Vec<Vec<KeyValue<'a>>>,
+    _held: Reservation,
+}
+
 /// The cells of groups by bin.
 pub struct CellGrid {
     /// By group and bin.
@@ -56,17 +52,6 @@ pub struct CellGrid {
     /// Bin and cell of the groups that are left out, ascending.
     left_out: Vec<(u32, u32)>,
     _held: Reservation,
-}
-
-impl GroupKey<'_> {
-    /// Returns the key without what it borrows.
-    fn into_owned(self) -> GroupKey<'static> {
-        match self {
-            Self::Absent => GroupKey::Absent,
-            Self::Int(value) => GroupKey::Int(value),
-            Self::Text(text) => GroupKey::Text(Cow::Owned(text.into_owned())),
-        }
-    }
 }
 
 impl<'a> CellGroups<'a> {
@@ -82,15 +67,15 @@ impl<'a> CellGroups<'a> {
     }
 
     /// The keys of a group.
-    pub fn keys(&self, id: usize) -> impl Iterator<Item = GroupKey<'a>> {
+    pub fn keys(&self, id: usize) -> impl Iterator<Item = KeyValue<'a>> {
         self.partials.keys.iter().map(move |key| match key {
             KeyValues::Ints(values) => match values[self.first_cells[id] as usize] {
-                ABSENT => GroupKey::Absent,
-                value => GroupKey::Int(value),
+                ABSENT => KeyValue::Absent,
+                value => KeyValue::Int(value),
             },
             KeyValues::Texts { .. } => match key.text(self.first_cells[id] as usize) {
-                "" => GroupKey::Absent,
-                text => GroupKey::Text(Cow::Borrowed(text)),
+                "" => KeyValue::Absent,
+                text => KeyValue::Text(Cow::Borrowed(text)),
             },
         })
     }
@@ -109,15 +94,33 @@ impl<'a> CellGroups<'a> {
 
     /// Returns groups as others may keep them.
     pub fn ranked(&self, ids: &[u32]) -> RankedGroups {
-        let groups = ids.iter().map(|&id| self.keys(id as usize).map(GroupKey::into_owned).collect()).collect();
+        let groups = ids.iter().map(|&id| self.keys(id as usize).map(KeyValue::into_owned).collect()).collect();
         RankedGroups { groups, group_count: self.ids.count }
     }
 
-    /// Returns the place of each group among ranked ones, [`LEFT_OUT`] if it is not among them.
-    pub fn places(&self, ranked: &RankedGroups) -> Vec<u32> {
-        let places: HashMap<&[GroupKey<'_>], u32> = ranked.groups.iter().map(Vec::as_slice).zip(0..).collect();
-        let place = |id: usize| places.get(self.keys(id).collect::<Vec<_>>().as_slice()).copied();
+    /// Returns the place of each group among the shown ones, [`LEFT_OUT`] if it is not among them.
+    pub fn places<'k>(&self, shown: &'k [Vec<KeyValue<'k>>]) -> Vec<u32>
+    where
+        'a: 'k,
+    {
+        let places: HashMap<&[KeyValue<'k>], u32> = shown.iter().map(Vec::as_slice).zip(0..).collect();
+        let place = |id: usize| places.get(self.keys(id).collect::<Vec<KeyValue<'k>>>().as_slice()).copied();
         (0..self.ids.count).map(|id| place(id).unwrap_or(LEFT_OUT)).collect()
+    }
+
+    /// Returns the keys of the groups by place.
+    ///
+    /// # Errors
+    /// A memory limit.
+    pub fn held_keys(&self, places: &[u32], shown_count: usize, limits: AnswerLimits<'_>) -> Result<HeldKeys<'a>> {
+        let group_bytes = size_of::<Vec<KeyValue<'a>>>() + self.partials.keys.len() * size_of::<KeyValue<'a>>();
+        // With the table of places by keys.
+        let held = limits.memory.reserve(shown_count * (group_bytes + 4 * size_of::<usize>()))?;
+        let mut keys = vec![Vec::new(); shown_count];
+        for (id, &place) in places.iter().enumerate().filter(|&(_, &place)| place != LEFT_OUT) {
+            keys[place as usize] = self.keys(id).collect();
+        }
+        Ok(HeldKeys { keys, _held: held })
     }
 
     /// Returns the cells by the places of their groups.

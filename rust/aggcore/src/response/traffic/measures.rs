@@ -10,7 +10,7 @@ use crate::scan::traffic::{MeasureValues, TrafficPartials};
 
 /// The measures that the figures of an answer are computed from.
 pub struct AnswerMeasures<'a> {
-    edge_us: &'a [i64],
+    covered_us: &'a [i64],
     /// Measures of the shown groups by cell, and where the cells are.
     cells: &'a [MeasureValues],
     grid: CellGrid,
@@ -29,8 +29,8 @@ pub struct AnswerMeasures<'a> {
 /// What measures are added up from.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
-    /// Edges of the bins.
-    pub edge_us: &'a [i64],
+    /// Microseconds that each bin covers.
+    pub covered_us: &'a [i64],
     /// Measures of groups, among them all that are shown.
     pub partials: &'a TrafficPartials,
     /// Measures by bin of the groups that `partials` lack, without keys; `None` if they lack none.
@@ -45,7 +45,7 @@ pub struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     fn bin_count(&self) -> usize {
-        self.edge_us.len().saturating_sub(1)
+        self.covered_us.len()
     }
 
     fn adder(&self, is_needed: impl Fn(&Figure) -> bool, limits: AnswerLimits<'a>) -> AddedCells<'a> {
@@ -72,7 +72,7 @@ impl<'a> Sources<'a> {
     }
 
     fn by_group(&self, grid: &CellGrid, other: Option<&AddedCells<'_>>, limits: AnswerLimits<'a>) -> Result<AddedCells<'a>> {
-        let mut by_group = self.adder(|figure| !figure.is_greatest_of_bins(), limits);
+        let mut by_group = self.adder(|figure| !figure.is_of_greatest_bin(), limits);
         (0..self.shown_count).try_for_each(|group| by_group.push(self.cells(grid.of_group(group))))?;
         if let Some(other) = other {
             by_group.push((0..self.bin_count()).map(|bin| Term { measures: &other.measures, cell: bin }))?;
@@ -80,16 +80,16 @@ impl<'a> Sources<'a> {
         Ok(by_group)
     }
 
-    /// What figures that are the greatest of their bins need of all groups in each bin.
+    /// What figures that are of the greatest bin need of all groups in each bin.
     fn by_bin(&self, grid: &CellGrid, limits: AnswerLimits<'a>) -> Result<AddedCells<'a>> {
-        let mut by_bin = self.adder(Figure::is_greatest_of_bins, limits);
+        let mut by_bin = self.adder(Figure::is_of_greatest_bin, limits);
         let of_bin = |bin| self.cells(grid.of_bin(bin)).chain(self.left_out_of_bin(grid, bin));
         (0..self.bin_count()).try_for_each(|bin| by_bin.push(of_bin(bin)))?;
         Ok(by_bin)
     }
 
     fn total(&self, limits: AnswerLimits<'a>) -> Result<AddedCells<'a>> {
-        let mut total = self.adder(|figure| !figure.is_greatest_of_bins(), limits);
+        let mut total = self.adder(|figure| !figure.is_of_greatest_bin(), limits);
         let rest =
             self.rest.into_iter().flat_map(|rest| (0..rest.cell_count()).map(|cell| Term { measures: &rest.measures, cell }));
         total.push(self.cells(0..self.partials.cell_count()).chain(rest))?;
@@ -106,13 +106,13 @@ impl<'a> AnswerMeasures<'a> {
         let other = if sources.has_other { Some(sources.other(&grid, limits)?) } else { None };
         let by_group = sources.by_group(&grid, other.as_ref(), limits)?;
         let (by_bin, total) = (sources.by_bin(&grid, limits)?, sources.total(limits)?);
-        let Sources { edge_us, partials, shown_count, .. } = sources;
-        Ok(Self { edge_us, cells: &partials.measures, grid, shown_count, other, by_group, by_bin, total })
+        let Sources { covered_us, partials, shown_count, .. } = sources;
+        Ok(Self { covered_us, cells: &partials.measures, grid, shown_count, other, by_group, by_bin, total })
     }
 
     /// Number of bins.
     pub fn bin_count(&self) -> usize {
-        self.edge_us.len().saturating_sub(1)
+        self.covered_us.len()
     }
 
     /// Number of groups, the others included.
@@ -122,7 +122,7 @@ impl<'a> AnswerMeasures<'a> {
 
     /// Microseconds that a bin covers.
     pub fn covered_us(&self, bin: usize) -> i64 {
-        self.edge_us[bin + 1].saturating_sub(self.edge_us[bin])
+        self.covered_us[bin]
     }
 
     /// The value of a group in a bin.
@@ -130,11 +130,11 @@ impl<'a> AnswerMeasures<'a> {
     /// # Errors
     /// As [`Figure::value`].
     pub fn value(&self, column: &TrafficColumn, group: usize, bin: usize) -> Result<Value> {
-        match &self.other {
-            Some(_) if group == self.shown_count && !column.has_totals => Ok(Value::None),
-            Some(other) if group == self.shown_count => column.figure.value(&other.measures, Some(bin), self.covered_us(bin)),
-            None | Some(_) => column.figure.value(self.cells, self.grid.cell(group, bin), self.covered_us(bin)),
+        if self.is_other(group) && !column.has_totals {
+            return Ok(Value::None);
         }
+        let (measures, cell) = self.cell(group, bin);
+        column.figure.value(measures, cell, self.covered_us(bin))
     }
 
     /// The value of a group over the range.
@@ -142,11 +142,11 @@ impl<'a> AnswerMeasures<'a> {
     /// # Errors
     /// As [`Figure::value`].
     pub fn group_total(&self, column: &TrafficColumn, group: usize) -> Result<Value> {
-        if group == self.shown_count && !column.has_totals {
+        if self.is_other(group) && !column.has_totals {
             return Ok(Value::None);
         }
-        if column.figure.is_greatest_of_bins() {
-            return greatest((0..self.bin_count()).map(|bin| self.value(column, group, bin)));
+        if column.figure.is_of_greatest_bin() {
+            return column.figure.of_greatest_bin((0..self.bin_count()).map(|bin| self.cell(group, bin)));
         }
         column.figure.value(&self.by_group.measures, Some(group), self.range_us())
     }
@@ -159,23 +159,28 @@ impl<'a> AnswerMeasures<'a> {
         if !column.has_totals {
             return Ok(Value::None);
         }
-        if column.figure.is_greatest_of_bins() {
-            let value = |bin| column.figure.value(&self.by_bin.measures, Some(bin), self.covered_us(bin));
-            return greatest((0..self.bin_count()).map(value));
+        if column.figure.is_of_greatest_bin() {
+            let measures = self.by_bin.measures.as_slice();
+            return column.figure.of_greatest_bin((0..self.bin_count()).map(|bin| (measures, Some(bin))));
         }
         column.figure.value(&self.total.measures, Some(0), self.range_us())
     }
 
     /// Microseconds that all bins cover.
     fn range_us(&self) -> i64 {
-        self.edge_us.last().zip(self.edge_us.first()).map_or(0, |(end, start)| end.saturating_sub(*start))
+        self.covered_us.iter().fold(0, |range_us, &covered_us| range_us.saturating_add(covered_us))
     }
-}
 
-/// Returns the greatest of whole numbers; 0 without any.
-pub fn greatest(mut values: impl Iterator<Item = Result<Value>>) -> Result<Value> {
-    values.try_fold(Value::Integer(0), |greatest, value| {
-        let value = value?;
-        Ok(if value.order() > greatest.order() { value } else { greatest })
-    })
+    /// Whether a group is that of all others.
+    fn is_other(&self, group: usize) -> bool {
+        group == self.shown_count
+    }
+
+    /// The measures of a group in a bin, and the cell that they are at, `None` without records.
+    fn cell(&self, group: usize, bin: usize) -> (&[MeasureValues], Option<usize>) {
+        match &self.other {
+            Some(other) if self.is_other(group) => (&other.measures, Some(bin)),
+            None | Some(_) => (self.cells, self.grid.cell(group, bin)),
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! The answer to a traffic question: from the measures of a scan to figures by bin and group, and their totals.
 //!
 //! Figures are computed from measures at the very end, never from other figures: `added_cells` first adds up the measures of
-//! the cells that a total covers. The one exception is a figure that is the greatest of its bins.
+//! the cells that a total covers. The one exception is a figure that is that of its greatest bin.
+//! `folded` makes the bins of an answer of finer ones beforehand, and `comparison` adds the figures of an earlier range.
 
 mod added_cells;
 mod columns;
+mod comparison;
 mod exact_ratio;
 mod figure;
+mod folded;
 mod groups;
 mod measures;
 mod rank;
@@ -14,12 +17,15 @@ mod rank;
 use std::borrow::Borrow;
 
 use columns::put_column;
+use comparison::EarlierMeasures;
 use groups::CellGroups;
 use measures::{AnswerMeasures, Sources};
 
 pub use columns::TrafficColumn;
+pub use comparison::ComparedTraffic;
 pub use figure::{Figure, FigureParameters};
-pub use groups::{GroupKey, RankedGroups};
+pub use folded::{Fold, folded};
+pub use groups::RankedGroups;
 pub use rank::rank_groups;
 
 use super::answer::{AnswerLimits, AnswerWriter};
@@ -27,6 +33,7 @@ use super::tags::{query_traffic_response as response_tags, traffic_group as grou
 use super::wire_writer::{ColumnWriter, put_bytes, put_int64, put_message};
 use crate::error::{Error, Result};
 use crate::scan::ScanResources;
+use crate::scan::predicate::KeyValue;
 use crate::scan::traffic::TrafficPartials;
 
 /// Bytes of a group in the answer at least: the key and length of an empty message.
@@ -40,9 +47,9 @@ const BIN_BYTES_HELD: usize = 64;
 pub struct TrafficOptions<'a> {
     /// The figures.
     pub columns: &'a [TrafficColumn],
-    /// Edges of the bins as the range clips them, in microseconds UTC: one more than bins, or none.
-    pub edge_us: &'a [i64],
-    /// Edges of the whole calendar bins, likewise.
+    /// Microseconds that each bin covers.
+    pub covered_us: &'a [i64],
+    /// Edges of the whole calendar bins, in microseconds UTC: one more than bins, or none.
     pub calendar_us: &'a [i64],
     /// Bins that end until then are complete.
     pub now_us: i64,
@@ -50,7 +57,9 @@ pub struct TrafficOptions<'a> {
     pub ranked: Option<&'a RankedGroups>,
     /// Whether all groups that are left out are returned as one more.
     pub other: bool,
-    /// Values that the columns may have: bins times groups times columns.
+    /// The earlier range that the answer is compared with.
+    pub compared: Option<ComparedTraffic<'a>>,
+    /// Values that the columns may have: bins times groups times columns, twice as many with `compared`.
     pub value_count_max: usize,
     /// What the scans of the store share.
     pub resources: &'a ScanResources,
@@ -80,20 +89,34 @@ pub fn build_traffic_response(
         out.put_message(response_tags::GROUPS, |out| put_int64(group_tags::OTHER, 1, out))?;
     }
     let grid = groups.grid(&places, shown_count, options.bin_count(), limits)?;
-    let TrafficOptions { edge_us, columns, .. } = *options;
-    let sources = Sources { edge_us, partials, rest, columns, shown_count, has_other };
+    let TrafficOptions { covered_us, columns, .. } = *options;
+    let sources = Sources { covered_us, partials, rest, columns, shown_count, has_other };
     let measures = AnswerMeasures::new(sources, grid, limits)?;
     put_bins(&mut out, &measures, options, limits)?;
     put_columns(&mut out, &measures, columns, limits)?;
     out.put_fields(|out| put_int64(response_tags::GROUP_COUNT, group_count as i64, out));
+    if let Some(compared) = &options.compared {
+        let shown = groups.held_keys(&places, shown_count, limits)?;
+        let shown = options.ranked.map_or(shown.keys.as_slice(), |ranked| ranked.groups.as_slice());
+        let earlier = EarlierMeasures::new(compared, shown, options, has_other, limits)?;
+        out.put_nested(response_tags::COMPARED, |out| earlier.put(out, &measures, columns, limits))?;
+    }
     out.finish()
 }
 
 /// Checks that the parts of an answer fit each other.
 fn check(partials: &TrafficPartials, rest: Option<&TrafficPartials>, options: &TrafficOptions<'_>) -> Result<()> {
-    if options.edge_us.len() != options.calendar_us.len() {
+    if options.covered_us.len() != options.calendar_us.len().saturating_sub(1) {
         return Err(invalid("the bins have other edges than the calendar"));
     }
+    check_measures(partials, rest, options.bin_count(), options.columns)?;
+    options.compared.as_ref().map_or(Ok(()), |compared| compared.check(partials, options))
+}
+
+/// Checks that measures are those of bins and columns, and that the other groups have the same.
+fn check_measures(
+    partials: &TrafficPartials, rest: Option<&TrafficPartials>, bin_count: usize, columns: &[TrafficColumn],
+) -> Result<()> {
     if rest.is_some_and(|rest| !rest.keys.is_empty()) {
         return Err(invalid("the other groups have keys"));
     }
@@ -101,20 +124,21 @@ fn check(partials: &TrafficPartials, rest: Option<&TrafficPartials>, options: &T
         return Err(invalid("the other groups have other measures"));
     }
     for partials in [Some(partials), rest].into_iter().flatten() {
-        partials.check(options.bin_count())?;
-        options.columns.iter().try_for_each(|column| column.figure.check(partials))?;
+        partials.check(bin_count)?;
+        columns.iter().try_for_each(|column| column.figure.check(partials))?;
     }
     Ok(())
 }
 
 impl TrafficOptions<'_> {
     fn bin_count(&self) -> usize {
-        self.edge_us.len().saturating_sub(1)
+        self.covered_us.len()
     }
 
     /// Checks the number of values before there is memory for them.
     fn check_value_count(&self, group_count: usize) -> Result<()> {
-        let asked = group_count.saturating_mul(self.bin_count()).saturating_mul(self.columns.len().max(1));
+        let range_count = 1 + usize::from(self.compared.is_some());
+        let asked = group_count.saturating_mul(self.bin_count()).saturating_mul(self.columns.len().max(1) * range_count);
         let allowed = self.value_count_max;
         if asked > allowed { Err(Error::ValueLimit { asked, allowed }) } else { Ok(()) }
     }
@@ -126,7 +150,7 @@ fn put_groups(
 ) -> Result<Vec<u32>> {
     if let Some(ranked) = ranked {
         ranked.groups.iter().try_for_each(|keys| put_group(out, keys.iter()))?;
-        return Ok(groups.places(ranked));
+        return Ok(groups.places(&ranked.groups));
     }
     let order = groups.first(Vec::new(), usize::MAX, limits)?;
     let mut places = vec![0; order.len()];
@@ -137,13 +161,13 @@ fn put_groups(
     Ok(places)
 }
 
-fn put_group<'k>(out: &mut AnswerWriter<'_>, keys: impl Iterator<Item = impl Borrow<GroupKey<'k>>>) -> Result<()> {
+fn put_group<'k>(out: &mut AnswerWriter<'_>, keys: impl Iterator<Item = impl Borrow<KeyValue<'k>>>) -> Result<()> {
     out.put_message(response_tags::GROUPS, |out| {
         for key in keys {
             put_message(group_tags::KEYS, out, |out| match key.borrow() {
-                GroupKey::Absent => {}
-                GroupKey::Int(value) => put_int64(key_tags::INTEGER, *value, out),
-                GroupKey::Text(text) => put_bytes(key_tags::TEXT, text.as_bytes(), out),
+                KeyValue::Absent => {}
+                KeyValue::Int(value) => put_int64(key_tags::INTEGER, *value, out),
+                KeyValue::Text(text) => put_bytes(key_tags::TEXT, text.as_bytes(), out),
             });
         }
     })

@@ -3,7 +3,6 @@
 use super::added_cells::{AddedCells, Term};
 use super::figure::Figure;
 use super::groups::{CellGroups, RankedGroups};
-use super::measures::greatest;
 use crate::error::Result;
 use crate::record::schema::ABSENT;
 use crate::response::answer::AnswerLimits;
@@ -50,8 +49,8 @@ fn values(
     let grid = groups.grid(&places, places.len(), bin_count, limits)?;
     let mut sums = AddedCells::new(measures.len(), std::iter::once(figure), limits);
     let value = |group: usize| {
-        if figure.is_greatest_of_bins() {
-            return greatest(grid.of_group(group).map(|cell| figure.value(measures, Some(cell), covered_us)));
+        if figure.is_of_greatest_bin() {
+            return figure.of_greatest_bin(grid.of_group(group).map(|cell| (measures.as_slice(), Some(cell))));
         }
         sums.push(grid.of_group(group).map(|cell| Term { measures, cell }))?;
         figure.value(&sums.measures, Some(group), covered_us)

@@ -72,6 +72,7 @@ impl<'a> TrafficAccumulator<'a> {
                 TrafficMeasure::Count(condition) => conditions.push((number, condition)),
                 TrafficMeasure::Sum(value) => sums.push(Sums { number, value: *value, words: Vec::new() }),
                 TrafficMeasure::Values(value) => lists.push((number, *value)),
+                TrafficMeasure::Occupied(_) | TrafficMeasure::Occupancy(_) => {}
             }
         }
         Self {

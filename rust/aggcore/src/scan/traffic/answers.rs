@@ -2,11 +2,15 @@
 //!
 //! A server sends its cells as blocks of these columns: `bin`; `key_0` and so on for the keys; `records`, how many the cell
 //! has; and for each measure, by its number in the scan, `count_0` (`Int64`), `sum_0` (`Int128`), or `values_0` and
-//! `counts_0`: lists of the values, in any order, and of the records that have each, where 0 says nothing. The same cell may
-//! come from several servers, and its measures are added up then.
+//! `counts_0`: lists of the values, in any order, and of the records that have each, where 0 says nothing; those of intervals
+//! are in [`intervals`]. The same cell may come from several servers, and its measures are added up then.
 
+mod intervals;
+
+use std::ops::Range;
 use std::sync::Arc;
 
+use self::intervals::IntervalCells;
 use super::partials::{MeasureValues, TrafficPartials, ValueCounts};
 use crate::error::{Error, Result};
 use crate::memory::{QueryMemory, Reservation};
@@ -17,6 +21,9 @@ use crate::scan::code_deck::CodeDeck;
 
 pub use crate::scan::answer_keys::KeyType;
 
+/// Cells that are added before memory is reserved for them.
+const RESERVED_CELLS: usize = 4096;
+
 /// What the servers send for a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeasureType {
@@ -26,11 +33,17 @@ pub enum MeasureType {
     Sum,
     /// Values with the number of their records.
     Values,
+    /// Microseconds that intervals have in the bin, given by their changes.
+    Occupied,
+    /// Numbers of intervals as a function of the instants in the bin, given by their changes.
+    Occupancy,
 }
 
 /// The measures by cell, to which the answers of servers are added.
 pub struct TrafficCells {
     cells: AnswerCells,
+    /// Edges of the bins, ascending.
+    edges: Vec<i64>,
     measures: Vec<Measure>,
     memory: Reservation,
 }
@@ -44,6 +57,8 @@ struct Measure {
     sums: Vec<i128>,
     /// Values, in any order.
     values: Vec<CountedValue>,
+    /// What intervals change.
+    intervals: IntervalCells,
 }
 
 /// Records of a cell that have a value. One of a cell may be there several times.
@@ -55,21 +70,22 @@ struct CountedValue {
 }
 
 impl TrafficCells {
-    /// Begins the measures of a scan with `bin_count` bins and these keys. `memory` holds them.
+    /// Begins the measures of a scan with bins between these edges, which ascend, and these keys. `memory` holds them.
     ///
     /// # Errors
     /// `Unknown` for a key of a code deck without one, a memory limit, and `InvalidPartials` if there are 2^32 bins or more.
     pub fn new(
-        memory: &Arc<QueryMemory>, bin_count: usize, keys: &[KeyType], measures: &[MeasureType], deck: Option<&Arc<CodeDeck>>,
+        memory: &Arc<QueryMemory>, edges: Vec<i64>, keys: &[KeyType], measures: &[MeasureType], deck: Option<&Arc<CodeDeck>>,
         cell_count_max: usize,
     ) -> Result<Self> {
+        let bin_count = edges.len().saturating_sub(1);
         let key = |(number, &key_type)| Key::of_type(format!("key_{number}"), key_type, deck);
         let keys = keys.iter().enumerate().map(key).collect::<Result<_>>()?;
         let cells = AnswerCells::new(bin_count, keys, cell_count_max)?;
-        let sum_count = measures.iter().filter(|&&measure_type| measure_type != MeasureType::Values).count();
-        let memory = memory.reserve(cells.count().saturating_mul(sum_count * size_of::<i128>()))?;
+        let cell_bytes: usize = measures.iter().map(|measure_type| measure_type.cell_bytes()).sum();
+        let memory = memory.reserve(cells.count().saturating_mul(cell_bytes))?;
         let measures = measures.iter().enumerate().map(|(number, &measure_type)| Measure::new(number, measure_type));
-        let mut made = Self { cells, measures: measures.collect(), memory };
+        let mut made = Self { cells, edges, measures: measures.collect(), memory };
         made.measures.iter_mut().for_each(|measure| measure.make_room(made.cells.count()));
         Ok(made)
     }
@@ -93,16 +109,18 @@ impl TrafficCells {
     /// Returns the measures as columns, which the memory of the query holds until it ends.
     ///
     /// # Errors
-    /// A memory limit.
+    /// A memory limit; for intervals also `CellLimit`, as each bin that they reach has a cell, and `MalformedBlock` if more of
+    /// them end than have begun.
     pub fn into_partials(mut self) -> Result<TrafficPartials> {
+        self.carry_intervals()?;
         let cell_count = self.cells.count();
         self.measures.iter_mut().for_each(Measure::merge_values);
         let measure_bytes: usize = self.measures.iter().map(|measure| measure.column_bytes(cell_count)).sum();
         let (column_bytes, text_bytes) = (self.cells.column_bytes() + measure_bytes, self.cells.text_bytes());
         self.reserve(column_bytes)?;
-        let Self { cells, measures, mut memory } = self;
+        let Self { cells, edges, measures, mut memory } = self;
+        let measures = measures.into_iter().map(|measure| measure.into_column(&cells, &edges)).collect::<Result<_>>()?;
         let (bins, keys) = cells.into_columns();
-        let measures = measures.into_iter().map(|measure| measure.into_column(cell_count)).collect();
         memory.resize(column_bytes + text_bytes)?;
         memory.keep();
         Ok(TrafficPartials { bins, keys, measures, row_count: 0 })
@@ -124,6 +142,51 @@ impl TrafficCells {
         Ok(())
     }
 
+    /// Finds out how many intervals reach into each bin from the one before, and gives a cell to each bin between.
+    fn carry_intervals(&mut self) -> Result<()> {
+        let counts = self.measures.iter().filter(|measure| measure.measure_type.is_of_intervals()).count();
+        if counts == 0 {
+            return Ok(());
+        }
+        self.reserve(self.cells.count() * size_of::<u32>())?;
+        let order = self.cells.by_group();
+        let mut levels = vec![0; counts];
+        let mut last: Option<usize> = None;
+        for cell in order.iter().map(|&cell| cell as usize) {
+            match last.filter(|&last| self.cells.group(last) == self.cells.group(cell)) {
+                Some(last) => self.fill(self.cells.bin(last) + 1..self.cells.bin(cell), cell, &mut levels, order.len())?,
+                None => check_ended(&levels)?,
+            }
+            self.settle(cell, &mut levels)?;
+            last = Some(cell);
+        }
+        check_ended(&levels)
+    }
+
+    /// Gives the group of a cell a cell in each of some bins in which no interval begins or ends.
+    fn fill(&mut self, bins: Range<usize>, cell: usize, levels: &mut [i64], ordered: usize) -> Result<()> {
+        if levels.iter().all(|&level| level == 0) {
+            return Ok(());
+        }
+        for bin in bins {
+            let added = self.cells.beside(cell, bin)?;
+            self.measures.iter_mut().for_each(|measure| measure.make_room(added + 1));
+            self.settle(added, levels)?;
+            if added.is_multiple_of(RESERVED_CELLS) {
+                self.reserve(ordered * size_of::<u32>())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells each measure of intervals how many of them reach into the bin of a cell, and goes on to the next bin.
+    fn settle(&mut self, cell: usize, levels: &mut [i64]) -> Result<()> {
+        let bin = self.cells.bin(cell);
+        let edges = [self.edges[bin], self.edges[bin + 1]];
+        let of_intervals = self.measures.iter_mut().filter(|measure| measure.measure_type.is_of_intervals());
+        of_intervals.zip(levels).try_for_each(|(measure, level)| measure.intervals.settle(cell, edges, level))
+    }
+
     /// Makes the query hold the memory of the cells, and `more_bytes`.
     fn reserve(&mut self, more_bytes: usize) -> Result<()> {
         let measure_bytes: usize = self.measures.iter().map(Measure::bytes).sum();
@@ -131,15 +194,32 @@ impl TrafficCells {
     }
 }
 
+impl MeasureType {
+    fn is_of_intervals(self) -> bool {
+        matches!(self, Self::Occupied | Self::Occupancy)
+    }
+
+    /// Bytes that a cell takes before anything is added.
+    fn cell_bytes(self) -> usize {
+        match self {
+            Self::Count | Self::Sum => size_of::<i128>(),
+            Self::Values => 0,
+            Self::Occupied | Self::Occupancy => IntervalCells::CELL_BYTES,
+        }
+    }
+}
+
 impl Measure {
     fn new(number: usize, measure_type: MeasureType) -> Self {
-        Self { number, measure_type, sums: Vec::new(), values: Vec::new() }
+        Self { number, measure_type, sums: Vec::new(), values: Vec::new(), intervals: IntervalCells::default() }
     }
 
     /// Gives each cell a sum.
     fn make_room(&mut self, cell_count: usize) {
-        if self.measure_type != MeasureType::Values {
-            self.sums.resize(cell_count, 0);
+        match self.measure_type {
+            MeasureType::Count | MeasureType::Sum => self.sums.resize(cell_count, 0),
+            MeasureType::Values => {}
+            MeasureType::Occupied | MeasureType::Occupancy => self.intervals.make_room(cell_count),
         }
     }
 
@@ -156,6 +236,8 @@ impl Measure {
                 cells.iter().zip(sums).try_for_each(|(&cell, &sum)| self.add_sum(cell, sum))
             }
             MeasureType::Values => self.add_values(block, first_row, cells),
+            MeasureType::Occupied => self.intervals.add_moments(block, number, first_row, cells),
+            MeasureType::Occupancy => self.intervals.add_changes(block, number, first_row, cells),
         }
     }
 
@@ -196,21 +278,29 @@ impl Measure {
     }
 
     fn bytes(&self) -> usize {
-        self.sums.capacity() * size_of::<i128>() + self.values.capacity() * size_of::<CountedValue>()
+        let value_bytes = self.values.capacity() * size_of::<CountedValue>();
+        self.sums.capacity() * size_of::<i128>() + value_bytes + self.intervals.bytes()
     }
 
     /// Bytes of memory that the result takes, once the values are merged.
     fn column_bytes(&self, cell_count: usize) -> usize {
         match self.measure_type {
-            MeasureType::Count | MeasureType::Sum => cell_count * size_of::<i128>(),
+            MeasureType::Count | MeasureType::Sum | MeasureType::Occupied => cell_count * size_of::<i128>(),
             MeasureType::Values => cell_count * size_of::<usize>() + self.values.len() * size_of::<(i64, u64)>(),
+            MeasureType::Occupancy => self.intervals.step_bytes(),
         }
     }
 
-    fn into_column(self, cell_count: usize) -> MeasureValues {
-        if self.measure_type != MeasureType::Values {
-            return MeasureValues::Sums(self.sums);
+    fn into_column(self, cells: &AnswerCells, edges: &[i64]) -> Result<MeasureValues> {
+        match self.measure_type {
+            MeasureType::Count | MeasureType::Sum => Ok(MeasureValues::Sums(self.sums)),
+            MeasureType::Values => Ok(self.into_values(cells.count())),
+            MeasureType::Occupied => self.intervals.into_sums().map(MeasureValues::Sums),
+            MeasureType::Occupancy => self.intervals.into_steps(cells, edges).map(MeasureValues::Steps),
         }
+    }
+
+    fn into_values(self, cell_count: usize) -> MeasureValues {
         let mut ends = vec![0; cell_count];
         self.values.iter().for_each(|value| ends[value.cell as usize] += 1);
         let mut end = 0;
@@ -225,6 +315,13 @@ impl Measure {
 
 fn checked_count(count: i64) -> Result<u64> {
     u64::try_from(count).map_err(|_| malformed(format!("a cell counts {count} records")))
+}
+
+fn check_ended(levels: &[i64]) -> Result<()> {
+    match levels.iter().find(|&&level| level != 0) {
+        Some(level) => Err(malformed(format!("{level} intervals do not end"))),
+        None => Ok(()),
+    }
 }
 
 fn malformed(problem: String) -> Error {

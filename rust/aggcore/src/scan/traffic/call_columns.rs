@@ -11,13 +11,16 @@ use crate::scan::dense_ids::TextIds;
 
 pub(super) const US_PER_MS: i64 = 1_000;
 const US_PER_SECOND: i64 = 1_000_000;
+/// Delays are multiples of this, so that many calls have few of them.
+const MS_PER_DELAY_STEP: i64 = 100;
 
 /// The columns that measures are read from.
 pub(super) struct CallColumns<'a> {
     pub(super) setup_us: &'a [i64],
     pub(super) alert_us: IntValues<'a>,
     pub(super) answer_us: IntValues<'a>,
-    end_us: IntValues<'a>,
+    pub(super) end_us: IntValues<'a>,
+    pub(super) received_us: &'a [i64],
     /// Durations in milliseconds, -1 for a call that was not answered; `None` if the measures do not follow from these.
     pub(super) duration_ms: Option<&'a [i32]>,
     pub(super) cause: IntValues<'a>,
@@ -50,6 +53,7 @@ impl<'a> CallColumns<'a> {
             alert_us: ints[int_slot::ALERT_TIME],
             answer_us: ints[int_slot::ANSWER_TIME],
             end_us: ints[int_slot::END_TIME],
+            received_us: slice.received_us,
             duration_ms: stored_durations(slice, measures),
             cause: ints[int_slot::DISCONNECT_CAUSE],
             customer_price: ints[int_slot::CUSTOMER_PRICE],
@@ -69,6 +73,7 @@ impl<'a> CallColumns<'a> {
             RowValue::CustomerPrice => present(self.customer_price, row),
             RowValue::VendorPrice => present(self.vendor_price, row),
             RowValue::SetupSecond => Some(second_of_us(setup_us)),
+            RowValue::DelayMs => Some(delay_ms(self.received_us[row], present(self.end_us, row)?)),
             RowValue::Margin => {
                 let prices = present(self.customer_price, row).zip(present(self.vendor_price, row));
                 let (customer, vendor) = prices.filter(|_| self.is_same_currency(row))?;
@@ -145,6 +150,12 @@ pub(super) fn turn_into_ms(times_us: &mut [i64]) {
     } else {
         times_us.iter_mut().filter(|us| **us != ABSENT).for_each(|us| *us = ms_of_us(*us));
     }
+}
+
+/// Milliseconds from the end of a call until it was received, rounded down to a multiple of [`MS_PER_DELAY_STEP`].
+#[inline]
+pub(super) fn delay_ms(received_us: i64, end_us: i64) -> i64 {
+    (received_us - end_us).div_euclid(MS_PER_DELAY_STEP * US_PER_MS) * MS_PER_DELAY_STEP
 }
 
 /// Seconds, rounded down.

@@ -1,7 +1,9 @@
 //! The measures of cells while slices are added.
 
-use super::measure::TrafficMeasure;
+use super::measure::{Interval, TrafficMeasure};
 use super::partials::{MeasureValues, ValueCounts};
+use super::step_cells::StepCells;
+use super::sweep::Swept;
 use crate::error::Result;
 use crate::record::schema::ABSENT;
 use crate::scan::cell_values::CellValues;
@@ -21,6 +23,7 @@ pub struct TrafficCells {
 pub(super) enum MeasureCells {
     Sums(Vec<i128>),
     Values(CellValueCounts),
+    Steps(StepCells),
 }
 
 /// Values of cells in any order, each with a number of records. The same value of a cell may be there several times.
@@ -42,11 +45,41 @@ struct CellValue {
 impl TrafficCells {
     /// A number of empty cells.
     pub(super) fn new(measures: &[TrafficMeasure], count: usize) -> Self {
-        let cells = |measure: &TrafficMeasure| match measure {
-            TrafficMeasure::Count(_) | TrafficMeasure::Sum(_) => MeasureCells::Sums(vec![0; count]),
-            TrafficMeasure::Values(_) => MeasureCells::Values(CellValueCounts::default()),
+        Self { count, measures: measures.iter().map(|measure| MeasureCells::new(measure, count)).collect() }
+    }
+
+    /// Cells at these places, by group and bin, with what a sweep found of each interval, and nothing of other measures.
+    pub(super) fn of_intervals(measures: &[TrafficMeasure], places: &[(u32, u32)], swept: Vec<(Interval, Swept)>) -> Self {
+        let mut cells = Self::new(measures, places.len());
+        for (interval, swept) in swept {
+            let numbers = numbers_among(&swept.places, places);
+            let number_of = |wanted| measures.iter().position(|measure| *measure == wanted);
+            if let Some(MeasureCells::Sums(sums)) =
+                number_of(TrafficMeasure::Occupied(interval)).map(|at| &mut cells.measures[at])
+            {
+                numbers.iter().zip(&swept.occupied_us).for_each(|(&cell, &us)| sums[cell as usize] = us);
+            }
+            if let Some(at) = number_of(TrafficMeasure::Occupancy(interval)) {
+                cells.measures[at] = MeasureCells::Steps(StepCells::new(numbers, swept.steps));
+            }
+        }
+        cells
+    }
+
+    /// Bytes of memory that new cells take.
+    pub(super) fn bytes_of(measures: &[TrafficMeasure], count: usize) -> usize {
+        // Besides the measures, places and numbers among them, for each of two intervals.
+        count * (measures.len() * size_of::<i128>() + 4 * size_of::<(u32, u32)>())
+    }
+
+    /// Adds measures of which the cells have nothing: those of intervals among all of these.
+    pub(super) fn with_intervals(self, all: &[TrafficMeasure]) -> Self {
+        let (count, mut held) = (self.count, self.measures.into_iter());
+        let measure = |measure: &TrafficMeasure| {
+            let held = if measure.interval().is_some() { None } else { held.next() };
+            held.unwrap_or_else(|| MeasureCells::new(measure, count))
         };
-        Self { count, measures: measures.iter().map(cells).collect() }
+        Self { count, measures: all.iter().map(measure).collect() }
     }
 
     /// Adds empty cells, or none.
@@ -86,6 +119,7 @@ impl TrafficCells {
         let values = |measure| match measure {
             MeasureCells::Sums(sums) => MeasureValues::Sums(sums),
             MeasureCells::Values(values) => MeasureValues::Values(values.into_counts(self.count)),
+            MeasureCells::Steps(steps) => MeasureValues::Steps(steps.into_steps(self.count)),
         };
         self.measures.into_iter().map(values).collect()
     }
@@ -117,11 +151,21 @@ impl CellValues for TrafficCells {
 }
 
 impl MeasureCells {
+    /// A measure of a number of empty cells.
+    fn new(measure: &TrafficMeasure, count: usize) -> Self {
+        match measure {
+            TrafficMeasure::Count(_) | TrafficMeasure::Sum(_) | TrafficMeasure::Occupied(_) => Self::Sums(vec![0; count]),
+            TrafficMeasure::Values(_) => Self::Values(CellValueCounts::default()),
+            TrafficMeasure::Occupancy(_) => Self::Steps(StepCells::default()),
+        }
+    }
+
     /// The same measure of no cells.
     fn emptied(&self) -> Self {
         match self {
             Self::Sums(_) => Self::Sums(Vec::new()),
             Self::Values(_) => Self::Values(CellValueCounts::default()),
+            Self::Steps(_) => Self::Steps(StepCells::default()),
         }
     }
 
@@ -129,6 +173,7 @@ impl MeasureCells {
         match self {
             Self::Sums(sums) => sums.capacity() * size_of::<i128>(),
             Self::Values(values) => values.bytes(),
+            Self::Steps(steps) => steps.bytes(),
         }
     }
 
@@ -136,6 +181,7 @@ impl MeasureCells {
         match self {
             Self::Sums(sums) => size_of_val(sums.as_slice()),
             Self::Values(values) => cell_count * size_of::<usize>() + values.values.len() * size_of::<(i64, u64)>(),
+            Self::Steps(steps) => steps.finished_bytes(cell_count),
         }
     }
 
@@ -143,9 +189,20 @@ impl MeasureCells {
         match (self, added) {
             (Self::Sums(sums), Self::Sums(added)) => cells.zip(added).for_each(|(cell, added)| sums[cell] += added),
             (Self::Values(values), Self::Values(added)) => values.add_all(&cells.collect::<Vec<_>>(), added),
+            (Self::Steps(steps), Self::Steps(added)) => steps.add_all(&cells.collect::<Vec<_>>(), added),
             _ => {}
         }
     }
+}
+
+/// The number of each place among all places; both ascend.
+fn numbers_among(places: &[(u32, u32)], all: &[(u32, u32)]) -> Vec<u32> {
+    let mut number = 0;
+    let number_of = |place: &(u32, u32)| {
+        number += all[number..].iter().take_while(|&other| other < place).count();
+        number as u32
+    };
+    places.iter().map(number_of).collect()
 }
 
 impl CellValueCounts {

@@ -2,7 +2,7 @@
 //!
 //! The loops over them have no branch, so that the compiler vectorizes them.
 
-use super::call_columns::{CallColumns, US_PER_MS, second_of_us, turn_into_ms};
+use super::call_columns::{CallColumns, US_PER_MS, delay_ms, second_of_us, turn_into_ms};
 use super::measure::{Condition, RowValue, TrafficMeasure};
 use crate::columns::integer::{IntValues, IntWidth, with_int_values};
 use crate::columns::slice::contiguous_range;
@@ -19,6 +19,7 @@ struct Needs {
     setup: bool,
     alert: bool,
     answer: bool,
+    delay: bool,
     is_answered: bool,
     duration: bool,
     cause: bool,
@@ -36,6 +37,8 @@ pub(super) struct LoadedRows {
     setup_us: Vec<i64>,
     alert_us: Vec<i64>,
     answer_us: Vec<i64>,
+    end_us: Vec<i64>,
+    received_us: Vec<i64>,
     /// Time from answer to end, [`ABSENT`] without either.
     duration: Vec<i64>,
     /// Microseconds of one unit of `duration`: 1, or those of a millisecond.
@@ -56,6 +59,7 @@ impl Needs {
         measures.iter().fold(Self::default(), |needs, measure| match measure {
             TrafficMeasure::Count(condition) => needs.with_condition(condition),
             TrafficMeasure::Sum(value) | TrafficMeasure::Values(value) => needs.with_value(*value),
+            TrafficMeasure::Occupied(_) | TrafficMeasure::Occupancy(_) => needs,
         })
     }
 
@@ -69,6 +73,8 @@ impl Needs {
             Condition::CauseIn { causes } => Self { cause: true, ..self.with_causes(causes) },
             Condition::Delivered { causes } => Self { is_answered: true, cause: true, ..self.with_causes(causes) },
             Condition::PddKnown => Self { answer: true, alert: true, ..self },
+            Condition::Alerted => Self { alert: true, ..self },
+            Condition::Priced => Self { is_answered: true, customer_price: true, ..self },
             Condition::Unrated => Self { is_answered: true, customer_price: true, vendor_price: true, ..self },
         }
     }
@@ -85,6 +91,7 @@ impl Needs {
             RowValue::VendorPrice => Self { vendor_price: true, ..self },
             RowValue::Margin => Self { customer_price: true, vendor_price: true, currencies: true, ..self },
             RowValue::SetupSecond => Self { setup: true, ..self },
+            RowValue::DelayMs => Self { delay: true, ..self },
         }
     }
 }
@@ -101,6 +108,8 @@ impl LoadedRows {
             &self.setup_us,
             &self.alert_us,
             &self.answer_us,
+            &self.end_us,
+            &self.received_us,
             &self.duration,
             &self.all_causes,
             &self.customer_price,
@@ -117,6 +126,8 @@ impl LoadedRows {
             (needs.setup, IntValues::I64(columns.setup_us), &mut self.setup_us),
             (needs.alert, columns.alert_us, &mut self.alert_us),
             (needs.answer | needs.is_answered, columns.answer_us, &mut self.answer_us),
+            (needs.delay, columns.end_us, &mut self.end_us),
+            (needs.delay, IntValues::I64(columns.received_us), &mut self.received_us),
             (needs.all_causes, columns.cause, &mut self.all_causes),
             (needs.customer_price, columns.customer_price, &mut self.customer_price),
             (needs.vendor_price, columns.vendor_price, &mut self.vendor_price),
@@ -162,6 +173,11 @@ impl LoadedRows {
             Condition::PddKnown => {
                 let times = answer.iter().zip(&self.alert_us);
                 set_if(bits, bit, times.map(|(answer, alert)| is_present(answer) | is_present(alert)));
+            }
+            Condition::Alerted => set_if(bits, bit, self.alert_us.iter().map(is_present)),
+            Condition::Priced => {
+                let answered = is_answered.iter().zip(&self.customer_price);
+                set_if(bits, bit, answered.map(|(is_answered, price)| is_answered & is_present(price)));
             }
             Condition::Unrated => {
                 let prices = self.customer_price.iter().zip(&self.vendor_price);
@@ -225,6 +241,10 @@ impl LoadedRows {
                 }));
             }
             RowValue::SetupSecond => values.extend(self.setup_us.iter().map(|&us| second_of_us(us))),
+            RowValue::DelayMs => {
+                let times = self.end_us.iter().zip(&self.received_us);
+                values.extend(times.map(|(end, &us)| if is_present(end) { delay_ms(us, *end) } else { ABSENT }));
+            }
         }
         Some(())
     }

@@ -13,6 +13,10 @@ pub enum TrafficMeasure {
     Sum(RowValue),
     /// The distinct values of the records that have one, each with the number of these records.
     Values(RowValue),
+    /// Microseconds of an interval within the bin, added up over the records that have it.
+    Occupied(Interval),
+    /// The number of records whose interval holds an instant, as a function of the instants in the bin.
+    Occupancy(Interval),
 }
 
 /// A condition of a record.
@@ -35,6 +39,10 @@ pub enum Condition {
     Delivered { causes: Vec<i64> },
     /// It has a post-dial delay, [`RowValue::PddMs`].
     PddKnown,
+    /// It has a time of ringing.
+    Alerted,
+    /// It is answered, and has a customer price.
+    Priced,
     /// It is answered, and lacks a customer price or a vendor price.
     Unrated,
 }
@@ -56,6 +64,18 @@ pub enum RowValue {
     Margin,
     /// Second of the setup, since 1970.
     SetupSecond,
+    /// Milliseconds from the end until the store received it, rounded down to a multiple of 100; none of a record that is not
+    /// ended.
+    DelayMs,
+}
+
+/// What a record occupies, until its end, exclusive; an active one until the instant that the scan calls now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interval {
+    /// From its answer on; none of a record that is not answered.
+    Talk,
+    /// From its setup on.
+    Seized,
 }
 
 impl TrafficMeasure {
@@ -65,14 +85,25 @@ impl TrafficMeasure {
     /// # Errors
     /// `Unknown` for a name that does not exist, or that does not go with the other.
     pub fn named(how: &str, what: &str, limit_us: i64, causes: Vec<i64>) -> Result<Self> {
+        let unknown = || Error::Unknown { what: "measure", name: format!("{how} {what}") };
         let value = RowValue::named(what);
         let is_for_sum = matches!(value, Some(RowValue::CustomerPrice | RowValue::VendorPrice | RowValue::Margin));
-        let is_for_values = value == Some(RowValue::SetupSecond);
+        let is_for_values = matches!(value, Some(RowValue::SetupSecond | RowValue::DelayMs));
         match (how, Condition::named(what, limit_us, causes), value) {
+            ("occupied", None, None) => Interval::named(what).map(Self::Occupied).ok_or_else(unknown),
+            ("occupancy", None, None) => Interval::named(what).map(Self::Occupancy).ok_or_else(unknown),
             ("count", Some(condition), _) => Ok(Self::Count(condition)),
             ("sum", _, Some(value)) if !is_for_values => Ok(Self::Sum(value)),
             ("values", _, Some(value)) if !is_for_sum => Ok(Self::Values(value)),
-            _ => Err(Error::Unknown { what: "measure", name: format!("{how} {what}") }),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// The interval that it is of, if any.
+    pub(super) fn interval(&self) -> Option<Interval> {
+        match self {
+            Self::Occupied(interval) | Self::Occupancy(interval) => Some(*interval),
+            Self::Count(_) | Self::Sum(_) | Self::Values(_) => None,
         }
     }
 
@@ -80,6 +111,7 @@ impl TrafficMeasure {
         match self {
             Self::Count(condition) => condition.column_names(),
             Self::Sum(value) | Self::Values(value) => value.column_names(),
+            Self::Occupied(interval) | Self::Occupancy(interval) => interval.column_names(),
         }
     }
 }
@@ -96,6 +128,8 @@ impl Condition {
             "cause_in" => Self::CauseIn { causes },
             "delivered" => Self::Delivered { causes },
             "pdd_known" => Self::PddKnown,
+            "alerted" => Self::Alerted,
+            "priced" => Self::Priced,
             "unrated" => Self::Unrated,
             _ => return None,
         })
@@ -109,6 +143,8 @@ impl Condition {
             Self::CauseKnown | Self::CauseIn { .. } => &["disconnect_cause"],
             Self::Delivered { .. } => &["answer_time", "disconnect_cause"],
             Self::PddKnown => &["alert_time", "answer_time"],
+            Self::Alerted => &["alert_time"],
+            Self::Priced => &["answer_time", "customer_price"],
             Self::Unrated => &["answer_time", "customer_price", "vendor_price"],
         }
     }
@@ -124,6 +160,7 @@ impl RowValue {
             "vendor_price" => Self::VendorPrice,
             "margin" => Self::Margin,
             "setup_second" => Self::SetupSecond,
+            "delay_ms" => Self::DelayMs,
             _ => return None,
         })
     }
@@ -136,6 +173,24 @@ impl RowValue {
             Self::VendorPrice => &["vendor_price"],
             Self::Margin => &["customer_price", "vendor_price", "currency", "vendor_currency"],
             Self::SetupSecond => &[],
+            Self::DelayMs => &["end_time"],
+        }
+    }
+}
+
+impl Interval {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "talk" => Self::Talk,
+            "seized" => Self::Seized,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn column_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Talk => &["answer_time", "end_time"],
+            Self::Seized => &["end_time"],
         }
     }
 }

@@ -4,23 +4,36 @@
 //! the columns of a slice, `accumulate` adds it to the cells of the slice, and `cells` holds the cells of all slices. A row of
 //! a rollup adds what `rollup_sums` says.
 //!
+//! `intervals` splits a scan for measures of intervals in two: those are found by a scan of their own, `interval_scanner`, which
+//! `interval_accumulator`, `interval_cells` and `sweep` turn into cells.
+//!
 //! `answers` adds the measures that the servers of a cluster have formed for one scan.
 
 mod accumulate;
 mod answers;
 mod call_columns;
 mod cells;
+mod interval_accumulator;
+mod interval_cells;
+mod interval_scanner;
+mod intervals;
 mod loaded_rows;
 mod measure;
 mod partials;
 mod rollup_sums;
 mod scanner;
+mod step_cells;
+mod step_changes;
+mod sweep;
 
 pub use answers::{KeyType, MeasureType, TrafficCells};
-pub use measure::{Condition, RowValue, TrafficMeasure};
+pub use interval_scanner::IntervalScanner;
+pub use intervals::{IntervalQuestion, Occupancy};
+pub use measure::{Condition, Interval, RowValue, TrafficMeasure};
 pub use partials::{MeasureValues, TrafficPartials, ValueCounts};
 pub use rollup_sums::RollupSums;
 pub use scanner::TrafficScanner;
+pub use step_changes::StepChanges;
 
 use super::Scan;
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::step_changes::StepChanges;
 use crate::error::Result;
 use crate::scan::KeyValues;
 use crate::scan::cell_places::{CellPlaces, check_length, invalid, numbers_below};
@@ -29,6 +30,8 @@ pub enum MeasureValues {
     Sums(Vec<i128>),
     /// Distinct values, each with the number of its records.
     Values(ValueCounts),
+    /// The number of intervals that hold an instant.
+    Steps(StepChanges),
 }
 
 /// Distinct values of the records of each cell, ascending, with the number of records that have them.
@@ -63,7 +66,8 @@ impl TrafficPartials {
     }
 
     /// Checks what every answer relies on: as many values of keys and measures as cells, bins below `bin_count` (without keys,
-    /// one cell for each), codes that have an entry, sums whose amounts add up to less than 2^127, and counts to less than 2^63.
+    /// one cell for each), codes that have an entry, sums whose amounts add up to less than 2^127, and counts and
+    /// changes to less than 2^63.
     ///
     /// # Errors
     /// `InvalidPartials`.
@@ -74,6 +78,20 @@ impl TrafficPartials {
             self.places().check_by_bin(bin_count)?;
         }
         self.measures.iter().try_for_each(|measure| measure.check(self.cell_count()))
+    }
+
+    /// Whether all measures are 0, or without values or changes.
+    pub fn is_empty(&self) -> bool {
+        (0..self.cell_count()).all(|cell| self.is_empty_at(cell))
+    }
+
+    /// The same of one cell.
+    pub fn is_empty_at(&self, cell: usize) -> bool {
+        self.measures.iter().all(|measure| match measure {
+            MeasureValues::Sums(sums) => sums[cell] == 0,
+            MeasureValues::Values(values) => values.of(cell).0.is_empty(),
+            MeasureValues::Steps(steps) => steps.of(cell).0.is_empty(),
+        })
     }
 
     fn places(&self) -> CellPlaces<'_> {
@@ -90,16 +108,16 @@ impl MeasureValues {
                 bound.map(|_| ()).ok_or_else(|| invalid("a sum exceeds 128 bits"))
             }
             Self::Values(values) => values.check(cell_count),
+            Self::Steps(steps) => steps.check(cell_count),
         }
     }
 
-    /// Checks that the values of each cell ascend.
+    /// Checks that the values of each cell ascend, and that its changes are those of a number of intervals.
     fn check_order(&self) -> Result<()> {
-        let Self::Values(values) = self else { return Ok(()) };
-        let ascends = |&cell: &usize| values.of(cell).0.is_sorted_by(|left, right| left < right);
-        match (0..values.ends.len()).find(|cell| !ascends(cell)) {
-            Some(cell) => Err(invalid(format!("the values of cell {cell} do not ascend"))),
-            None => Ok(()),
+        match self {
+            Self::Sums(_) => Ok(()),
+            Self::Values(values) => values.check_order(),
+            Self::Steps(steps) => steps.check_cells(),
         }
     }
 }
@@ -130,6 +148,14 @@ impl ValueCounts {
         match total.map(i64::try_from) {
             Some(Ok(_)) => Ok(()),
             Some(Err(_)) | None => Err(invalid("a count exceeds 64 bits")),
+        }
+    }
+
+    fn check_order(&self) -> Result<()> {
+        let ascends = |&cell: &usize| self.of(cell).0.is_sorted_by(|left, right| left < right);
+        match (0..self.ends.len()).find(|cell| !ascends(cell)) {
+            Some(cell) => Err(invalid(format!("the values of cell {cell} do not ascend"))),
+            None => Ok(()),
         }
     }
 }

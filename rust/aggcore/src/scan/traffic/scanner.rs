@@ -2,10 +2,12 @@
 
 use super::accumulate::TrafficAccumulator;
 use super::cells::TrafficCells;
+use super::interval_scanner::{IntervalScanner, SweptCells};
 use super::measure::TrafficMeasure;
 use super::rollup_sums::{RollupAccumulator, RollupSums};
 use super::{TrafficPartials, TrafficScan};
 use crate::error::Result;
+use crate::scan::cell_values::CellValues;
 use crate::scan::column::SliceColumns;
 use crate::scan::group_scanner::{Accumulate, GroupScanner};
 use crate::scan::plan::Plan;
@@ -74,6 +76,20 @@ impl<'a> TrafficScanner<'a> {
     /// As [`TrafficScanner::add`].
     pub fn merge(self, other: Self) -> Result<Self> {
         Ok(Self { groups: self.groups.merge(other.groups)? })
+    }
+
+    /// Adds what a scan of intervals found, and returns all measures; `measures` are those of both.
+    ///
+    /// # Errors
+    /// As [`TrafficScanner::add`].
+    pub fn finish_with(self, intervals: IntervalScanner<'a>, measures: &[TrafficMeasure]) -> Result<TrafficPartials> {
+        let GroupScanner { scan, mut cells, mut memory, row_count } = self.groups;
+        cells.settle()?;
+        memory.resize(cells.bytes() + TrafficCells::bytes_of(measures, cells.values.count()))?;
+        cells.values = std::mem::take(&mut cells.values).with_intervals(measures);
+        let SweptCells { cells: swept, memory: swept_memory, row_count: swept_count } = intervals.sweep(measures)?;
+        let swept = GroupScanner { scan, cells: swept, memory: swept_memory, row_count: swept_count };
+        Self { groups: GroupScanner { scan, cells, memory, row_count }.merge(swept)? }.finish()
     }
 
     /// Returns the measures of all slices that were added, whose bytes the query holds until it ends.

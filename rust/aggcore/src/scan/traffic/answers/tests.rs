@@ -1,4 +1,6 @@
-#![allow(clippy::unwrap_used)] // A test may panic.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
+
+mod intervals;
 
 use super::*;
 use crate::memory::{MemoryBudget, MemoryLimits};
@@ -16,7 +18,12 @@ fn memory(bytes: usize) -> Arc<QueryMemory> {
 }
 
 fn cells(bin_count: usize, keys: &[KeyType], cell_count_max: usize) -> TrafficCells {
-    TrafficCells::new(&memory(usize::MAX), bin_count, keys, &MEASURES, None, cell_count_max).unwrap()
+    TrafficCells::new(&memory(usize::MAX), edges(bin_count), keys, &MEASURES, None, cell_count_max).unwrap()
+}
+
+/// Those of bins of 10 us, from 100 on.
+fn edges(bin_count: usize) -> Vec<i64> {
+    (0..=bin_count as i64).map(|bin| 100 + 10 * bin).collect()
 }
 
 fn column(name: &str, type_name: &str, values: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
@@ -121,7 +128,7 @@ fn what_is_not_an_answer_to_the_scan_is_refused() {
     let mut greatest = cells(1, &[], 1);
     greatest.add(&answer(false, &[(0, 0, "", 1, 1, i128::MAX, &[])])).unwrap();
     assert!(matches!(greatest.add(&answer(false, &[(0, 0, "", 1, 1, 1, &[])])), Err(Error::SumOverflow)));
-    let without_deck = TrafficCells::new(&memory(usize::MAX), 1, &[KeyType::DeckName], &[], None, 9);
+    let without_deck = TrafficCells::new(&memory(usize::MAX), edges(1), &[KeyType::DeckName], &[], None, 9);
     assert!(matches!(without_deck, Err(Error::Unknown { .. })));
 }
 
@@ -130,7 +137,7 @@ fn lists_that_differ_in_length_are_refused() {
     let columns =
         [integers("bin", [0]), integers("records", [1]), lists("values_0", &[vec![1, 2]]), lists("counts_0", &[vec![1]])];
     let bytes = [vec![4, 1], columns.concat()].concat();
-    let mut found = TrafficCells::new(&memory(usize::MAX), 1, &[], &[MeasureType::Values], None, 9).unwrap();
+    let mut found = TrafficCells::new(&memory(usize::MAX), edges(1), &[], &[MeasureType::Values], None, 9).unwrap();
     assert!(problem(found.add(&bytes)).ends_with("values and counts of measure 0 differ in number"));
 }
 
@@ -139,7 +146,7 @@ fn codes_that_share_a_name_become_one_cell() {
     let entry = |code, name, country| CodeDeckEntry { code, name, country };
     let deck = Arc::new(CodeDeck::from_iter([entry("49", "Germany", "DE"), entry("4940", "Germany", "")]));
     let keys = [KeyType::Integer, KeyType::DeckName];
-    let mut found = TrafficCells::new(&memory(usize::MAX), 1, &keys, &MEASURES, Some(&deck), 9).unwrap();
+    let mut found = TrafficCells::new(&memory(usize::MAX), edges(1), &keys, &MEASURES, Some(&deck), 9).unwrap();
     found.add(&answer(true, &[(0, 1, "49", 1, 1, 5, &[(3, 1)]), (0, 1, "4940", 1, 1, 6, &[(3, 1)])])).unwrap();
     let partials = found.into_partials().unwrap();
     assert_eq!((partials.bins.len(), partials.keys[1].text(0)), (1, "Germany"));
@@ -152,13 +159,13 @@ fn memory_of_values_is_reserved_and_given_back() {
     let values: Vec<(i64, i64)> = (0..100).map(|value| (value, 1)).collect();
     let bytes = answer(false, &[(0, 0, "", 100, 100, 0, &values)]);
     let small = memory(bytes.len() + 1_000);
-    let mut found = TrafficCells::new(&small, 1, &[], &MEASURES, None, 9).unwrap();
+    let mut found = TrafficCells::new(&small, edges(1), &[], &MEASURES, None, 9).unwrap();
     assert!(matches!(found.add(&bytes), Err(Error::QueryMemoryLimit { .. })));
     drop(found);
     let all = small.reserve(bytes.len() + 1_000);
     assert!(all.is_ok());
     let large = memory(1_000_000);
-    let mut found = TrafficCells::new(&large, 1, &[], &MEASURES, None, 9).unwrap();
+    let mut found = TrafficCells::new(&large, edges(1), &[], &MEASURES, None, 9).unwrap();
     found.add(&bytes).unwrap();
     assert!(found.into_partials().is_ok());
     let kept = 4 + 2 * 16 + 8 + 100 * 16;

@@ -33,6 +33,10 @@ pub fn sort_interruptibly<T: Copy + Ord>(values: &mut Vec<T>, cancel: &CancelTok
 /// Appends two sorted runs to `merged` as one.
 fn merge<T: Copy + Ord>(left: &[T], right: &[T], merged: &mut Vec<T>, cancel: &CancelToken) -> Result<()> {
     let (mut from_left, mut from_right) = (0, 0);
+    if left.last() <= right.first() {
+        from_left = left.len();
+        merged.extend_from_slice(left);
+    }
     while from_left < left.len() && from_right < right.len() {
         cancel.check_at(from_left + from_right)?;
         let takes_right = right[from_right] < left[from_left];

@@ -1,0 +1,258 @@
+//! When the intervals of each group begin and end, while slices are added.
+//!
+//! For an occupancy, every instant is kept. The time that intervals occupy needs less: sums by bin. The number of open
+//! intervals is a sum over instants (+1 for a start, -1 for an end), and so is its integral: an instant at t adds its sign times
+//! the rest of its bin to that bin, and its sign times their width to all later bins. So no interval is added to each bin that it
+//! spans.
+
+use super::intervals::{IntervalMeasures, IntervalNeed};
+use crate::error::Result;
+use crate::scan::cell_values::CellValues;
+use crate::scan::dense_ids::DenseIds;
+
+/// Count of sums from which those of the same bin are added up.
+const SORTED_COUNT_MIN: usize = 1 << 12;
+
+/// Intervals by group.
+#[derive(Default)]
+pub struct IntervalCells {
+    /// Number of groups.
+    pub(super) count: usize,
+    /// For each interval that is needed.
+    pub(super) lists: Vec<IntervalList>,
+}
+
+/// One interval of all records.
+pub(super) enum IntervalList {
+    /// All instants at which one starts, and at which one ends.
+    Events([Events; 2]),
+    /// Sums by group and bin.
+    Sums(BinSums),
+}
+
+/// Instants of groups, in any order.
+#[derive(Default)]
+pub(super) struct Events {
+    /// Group by instant; empty if there is only one.
+    groups: Vec<u32>,
+    at_us: Vec<i64>,
+}
+
+/// Sums of groups by bin, in any order. The same bin of a group may be there several times.
+#[derive(Default)]
+pub(super) struct BinSums {
+    sums: Vec<BinSum>,
+    /// Sums from which they are added up next: twice those that were left the last time.
+    full_count: usize,
+}
+
+/// What the instants in a bin add up to. It sorts by group, then by bin.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BinSum {
+    pub(super) group: u32,
+    pub(super) bin: u32,
+    /// Starts less ends.
+    pub(super) opened: i64,
+    /// The rest of the bin after each start, less that after each end.
+    pub(super) occupied_us: i128,
+}
+
+/// Adds up the instants of one slice by group and bin.
+pub(super) struct SliceBinSums<'a> {
+    edges: &'a [i64],
+    /// Numbers of (group, bin).
+    ids: DenseIds,
+    codes: Vec<u64>,
+    sums: Vec<(i64, i128)>,
+    /// The bin of the last instant.
+    bin: usize,
+}
+
+impl IntervalList {
+    pub(super) fn new(need: IntervalNeed) -> Self {
+        if need.needs_steps { Self::Events(Default::default()) } else { Self::Sums(BinSums::default()) }
+    }
+
+    fn emptied(&self) -> Self {
+        match self {
+            Self::Events(_) => Self::Events(Default::default()),
+            Self::Sums(_) => Self::Sums(BinSums::default()),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Events(events) => events.iter().map(Events::bytes).sum(),
+            Self::Sums(sums) => sums.sums.capacity() * size_of::<BinSum>(),
+        }
+    }
+
+    fn add_all(&mut self, groups: &[usize], added: Self) {
+        match (self, added) {
+            (Self::Events(ours), Self::Events(added)) => {
+                ours.iter_mut().zip(added).for_each(|(ours, added)| ours.add_all(groups, added));
+            }
+            (Self::Sums(ours), Self::Sums(added)) => ours.add_all(groups, added),
+            (Self::Events(_), Self::Sums(_)) | (Self::Sums(_), Self::Events(_)) => {}
+        }
+    }
+}
+
+impl CellValues for IntervalCells {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn bytes(&self) -> usize {
+        self.lists.iter().map(IntervalList::bytes).sum()
+    }
+
+    fn finished_bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    fn add_all(&mut self, cells: impl Iterator<Item = usize> + Clone, added: Self) -> Result<()> {
+        if self.lists.is_empty() {
+            self.lists = added.lists.iter().map(IntervalList::emptied).collect();
+        }
+        let groups: Vec<usize> = cells.collect();
+        self.count = self.count.max(groups.iter().max().map_or(0, |group| group + 1));
+        self.lists.iter_mut().zip(added.lists).for_each(|(list, added)| list.add_all(&groups, added));
+        Ok(())
+    }
+}
+
+impl Events {
+    /// Adds an instant of the only group.
+    pub(super) fn push(&mut self, at_us: i64) {
+        self.at_us.push(at_us);
+    }
+
+    /// Adds an instant of one of several groups.
+    pub(super) fn push_to(&mut self, group: u32, at_us: i64) {
+        self.groups.push(group);
+        self.at_us.push(at_us);
+    }
+
+    /// Sorts the instants of the only group, so that a later sort finds long runs.
+    pub(super) fn sort_if_one_group(&mut self) {
+        if self.groups.is_empty() {
+            self.at_us.sort_unstable();
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.groups.capacity() * size_of::<u32>() + self.at_us.capacity() * size_of::<i64>()
+    }
+
+    fn add_all(&mut self, groups: &[usize], added: Self) {
+        self.groups.extend(added.groups.iter().map(|&group| groups[group as usize] as u32));
+        if self.at_us.is_empty() {
+            self.at_us = added.at_us;
+        } else {
+            self.at_us.extend(added.at_us);
+        }
+    }
+
+    /// Returns the instants, one group after the other, and where those of each group end.
+    pub(super) fn into_grouped(self, group_count: usize) -> (Vec<usize>, Vec<i64>) {
+        if self.groups.is_empty() {
+            return (vec![self.at_us.len(); group_count], self.at_us);
+        }
+        let mut places = vec![0; group_count];
+        self.groups.iter().for_each(|&group| places[group as usize] += 1);
+        let mut start = 0;
+        places.iter_mut().for_each(|count| start += std::mem::replace(count, start));
+        let mut at_us = vec![0; self.at_us.len()];
+        for (&group, &us) in self.groups.iter().zip(&self.at_us) {
+            let place = &mut places[group as usize];
+            at_us[*place] = us;
+            *place += 1;
+        }
+        (places, at_us)
+    }
+}
+
+impl BinSums {
+    fn add_all(&mut self, groups: &[usize], added: Self) {
+        self.sums.extend(added.sums.into_iter().map(|sum| BinSum { group: groups[sum.group as usize] as u32, ..sum }));
+        if self.sums.len() >= self.full_count.max(SORTED_COUNT_MIN) {
+            self.add_up();
+            self.full_count = 2 * self.sums.len();
+        }
+    }
+
+    fn add_up(&mut self) {
+        self.sums.sort_unstable();
+        self.sums.dedup_by(|sum, before| {
+            let is_same = (sum.group, sum.bin) == (before.group, before.bin);
+            if is_same {
+                before.opened += sum.opened;
+                before.occupied_us += sum.occupied_us;
+            }
+            is_same
+        });
+    }
+
+    /// Returns the sums by group, then by bin, each once.
+    pub(super) fn into_sorted(mut self) -> Vec<BinSum> {
+        self.add_up();
+        self.sums
+    }
+}
+
+impl<'a> SliceBinSums<'a> {
+    /// No sums; `ids` are for codes below any bound.
+    pub(super) fn new(measures: &IntervalMeasures<'a>, ids: DenseIds) -> Self {
+        Self { edges: measures.edges, ids, codes: Vec::new(), sums: Vec::new(), bin: 0 }
+    }
+
+    /// Adds starts, with `sign` 1, or ends, with -1, given with their groups. They are within the edges; an end at the last edge
+    /// closes what nothing follows, and adds nothing.
+    pub(super) fn add(&mut self, instants: &[(u32, i64)], sign: i64) {
+        let (bin_count, last) = (self.edges.len() as u64 - 1, self.edges[self.edges.len() - 1]);
+        let within = || instants.iter().filter(|(_, at_us)| *at_us < last);
+        self.codes.clear();
+        for &(group, at_us) in within() {
+            let bin = self.bin_of(at_us);
+            self.codes.push(u64::from(group) * bin_count + bin as u64);
+        }
+        let mut rests_us = Vec::with_capacity(self.codes.len());
+        rests_us.extend(
+            self.codes
+                .iter()
+                .zip(within())
+                .map(|(code, (_, at_us))| i128::from(self.edges[(code % bin_count) as usize + 1]) - i128::from(*at_us)),
+        );
+        self.ids.replace_with_ids(&mut self.codes);
+        self.sums.resize(self.ids.values().len(), (0, 0));
+        for (&id, rest_us) in self.codes.iter().zip(rests_us) {
+            let (opened, occupied_us) = &mut self.sums[id as usize];
+            *opened += sign;
+            *occupied_us += i128::from(sign) * rest_us;
+        }
+    }
+
+    /// The bin of an instant: mostly that of the instant before.
+    fn bin_of(&mut self, at_us: i64) -> usize {
+        if at_us < self.edges[self.bin] || at_us >= self.edges[self.bin + 1] {
+            self.bin = self.edges.partition_point(|&edge| edge <= at_us) - 1;
+        }
+        self.bin
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.ids.bytes() + self.codes.capacity() * size_of::<u64>() + self.sums.capacity() * size_of::<(i64, i128)>()
+    }
+
+    pub(super) fn finish(self) -> BinSums {
+        let bin_count = self.edges.len() as u64 - 1;
+        let of_code = |(&code, (opened, occupied_us)): (&u64, (i64, i128))| BinSum {
+            group: (code / bin_count) as u32,
+            bin: (code % bin_count) as u32,
+            opened,
+            occupied_us,
+        };
+        BinSums { sums: self.ids.values().iter().zip(self.sums).map(of_code).collect(), full_count: 0 }
+    }
+}

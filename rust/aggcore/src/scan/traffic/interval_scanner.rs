@@ -1,0 +1,118 @@
+//! The scanner of a scan of intervals.
+
+use super::cells::TrafficCells;
+use super::interval_accumulator::IntervalAccumulator;
+use super::interval_cells::{IntervalCells, IntervalList};
+use super::intervals::{IntervalMeasures, IntervalScan};
+use super::measure::TrafficMeasure;
+use super::sweep::{Sweep, Swept, lists_of};
+use crate::error::Result;
+use crate::memory::Reservation;
+use crate::scan::aggregation_table::AggregationTable;
+use crate::scan::column::SliceColumns;
+use crate::scan::group_scanner::GroupScanner;
+use crate::scan::plan::Plan;
+
+/// The running result of a scan of intervals. Threads have a scanner each, and [`IntervalScanner::merge`] adds their results up.
+pub struct IntervalScanner<'a> {
+    groups: GroupScanner<'a, &'a IntervalMeasures<'a>, IntervalCells>,
+}
+
+/// The cells that intervals overlap, with all measures of a traffic scan.
+pub(super) struct SweptCells<'a> {
+    pub(super) cells: AggregationTable<'a, TrafficCells>,
+    pub(super) memory: Reservation,
+    pub(super) row_count: usize,
+}
+
+impl<'a> IntervalScanner<'a> {
+    /// Begins a scan.
+    pub fn new(scan: &'a IntervalScan<'a>) -> Self {
+        Self { groups: GroupScanner::new(scan, IntervalCells::default()) }
+    }
+
+    /// The scan that the scanner runs.
+    pub fn scan(&self) -> &'a IntervalScan<'a> {
+        self.groups.scan
+    }
+
+    /// Rows that were read so far.
+    pub fn row_count(&self) -> usize {
+        self.groups.row_count
+    }
+
+    /// Adds the intervals of the records that a plan of the scan selects.
+    ///
+    /// # Errors
+    /// As [`Scanner::add`](crate::scan::Scanner::add).
+    pub fn add(&mut self, plan: Plan<'_, ()>) -> Result<()> {
+        if plan.is_known_empty() {
+            return Ok(());
+        }
+        self.groups.begin_slice(&plan)?;
+        let intervals = IntervalAccumulator::new(plan.slice, self.groups.scan);
+        if plan.keys.is_empty() { self.groups.add_to_bins(plan, intervals) } else { self.groups.add_to_groups(plan, intervals) }
+    }
+
+    /// Adds the result of another scanner of the same scan.
+    ///
+    /// # Errors
+    /// As [`IntervalScanner::add`].
+    pub fn merge(self, other: Self) -> Result<Self> {
+        Ok(Self { groups: self.groups.merge(other.groups)? })
+    }
+
+    /// Returns the cells of the bins that intervals overlap; without keys, one for each bin.
+    ///
+    /// # Errors
+    /// As [`IntervalScanner::add`].
+    pub(super) fn sweep(self, measures: &[TrafficMeasure]) -> Result<SweptCells<'a>> {
+        let GroupScanner { scan, mut cells, mut memory, row_count } = self.groups;
+        cells.settle()?;
+        let (needs, has_keys) = (&scan.measure.needs, !scan.keys.is_empty());
+        let intervals = std::mem::take(&mut cells.values);
+        let group_count = if has_keys { intervals.count } else { 1 };
+        let mut held_bytes = cells.bytes();
+        let mut swept = Vec::new();
+        for list in lists_of(intervals, needs.iter().map(|&need| IntervalList::new(need))) {
+            let mut sweep = Sweep {
+                edges: scan.measure.edges,
+                cell_count_max: has_keys.then_some(scan.cell_count_max),
+                cancel: scan.cancel,
+                memory: &mut memory,
+                held_bytes,
+                swept: Swept::default(),
+                step_count: 0,
+            };
+            sweep.run(list, group_count)?;
+            held_bytes += sweep.swept.bytes();
+            swept.push(sweep.swept);
+        }
+        let places = if has_keys { united(&swept) } else { (0..scan.measure.bin_count() as u32).map(|bin| (0, bin)).collect() };
+        memory.resize(held_bytes + TrafficCells::bytes_of(measures, places.len()))?;
+        let of_intervals = needs.iter().map(|need| need.interval).zip(swept).collect();
+        let cells = cells.spread(&places, TrafficCells::of_intervals(measures, &places, of_intervals));
+        Ok(SweptCells { cells, memory, row_count })
+    }
+}
+
+/// All places, by group and bin, each once.
+fn united(swept: &[Swept]) -> Vec<(u32, u32)> {
+    let mut places: Vec<(u32, u32)> = swept.iter().flat_map(|swept| &swept.places).copied().collect();
+    if swept.len() > 1 {
+        places.sort_unstable();
+        places.dedup();
+    }
+    places
+}
+
+impl<'a> Plan<'a, ()> {
+    /// Plans a scan of the intervals of a slice, given as its columns.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn of_intervals(scan: &'a IntervalScan<'a>, columns: &'a SliceColumns<'a>) -> Result<Self> {
+        let predicates: Vec<_> = scan.predicates.iter().collect();
+        Self::bind(scan, columns, &predicates, (), columns.slice().rows.len() as u64)
+    }
+}

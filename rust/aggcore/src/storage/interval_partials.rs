@@ -1,0 +1,30 @@
+//! Traffic scans of intervals: two scans of one state of the store, that of the other measures and that of the intervals.
+
+use super::Store;
+use super::parallel_scan::add_tasks;
+use crate::error::Result;
+use crate::scan::TrafficScan;
+use crate::scan::traffic::{IntervalQuestion, IntervalScanner, TrafficPartials, TrafficScanner};
+
+impl Store {
+    /// Runs both scans, and returns the measures of both.
+    pub(super) fn partials_with_intervals(
+        &self, scan: &TrafficScan<'_>, question: &IntervalQuestion<'_>,
+    ) -> Result<TrafficPartials> {
+        scan.cancel.check()?;
+        let (instants, intervals) = (question.instants(scan), question.intervals(scan));
+        let targets = [self.target(&instants), self.target(&intervals).ending_after(question.ends_after_us())];
+        let begin_instants = || TrafficScanner::new(&instants);
+        let begin_intervals = || IntervalScanner::new(&intervals);
+        let (mut of_instants, mut of_intervals) = (Some(begin_instants()), Some(begin_intervals()));
+        self.visit_tasks(&targets, |tasks, threads| {
+            if question.has_instants() {
+                add_tasks(&mut of_instants, &begin_instants, &targets[0], &tasks[0], threads)?;
+            }
+            add_tasks(&mut of_intervals, &begin_intervals, &targets[1], &tasks[1], threads)?;
+            Ok(true)
+        })?;
+        let both = of_instants.zip(of_intervals);
+        both.map_or_else(|| Ok(TrafficPartials::default()), |(instants, intervals)| instants.finish_with(intervals, scan.measure))
+    }
+}
