@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from pegcount.v1 import feed_health_pb2 as pegcount_dot_v1_dot_feed__health__pb2
 from pegcount.v1 import traffic_pb2 as pegcount_dot_v1_dot_traffic__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
@@ -42,6 +43,16 @@ class TrafficServiceStub(object):
                 request_serializer=pegcount_dot_v1_dot_traffic__pb2.QueryTrafficRequest.SerializeToString,
                 response_deserializer=pegcount_dot_v1_dot_traffic__pb2.QueryTrafficResponse.FromString,
                 _registered_method=True)
+        self.WatchTraffic = channel.unary_stream(
+                '/pegcount.v1.TrafficService/WatchTraffic',
+                request_serializer=pegcount_dot_v1_dot_traffic__pb2.WatchTrafficRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_traffic__pb2.WatchTrafficResponse.FromString,
+                _registered_method=True)
+        self.QueryFeedHealth = channel.unary_unary(
+                '/pegcount.v1.TrafficService/QueryFeedHealth',
+                request_serializer=pegcount_dot_v1_dot_feed__health__pb2.QueryFeedHealthRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_feed__health__pb2.QueryFeedHealthResponse.FromString,
+                _registered_method=True)
 
 
 class TrafficServiceServicer(object):
@@ -51,7 +62,27 @@ class TrafficServiceServicer(object):
     """
 
     def QueryTraffic(self, request, context):
-        """Figures of finished calls per calendar bin and group.
+        """Figures of calls per calendar bin and group, such as the peak of
+        simultaneous calls of a trunk and the instant of that peak.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchTraffic(self, request, context):
+        """The same over the last bins, kept up to date: first a snapshot, then the
+        values that changed, and alerts that began or ended. Every message carries
+        whole values, and a message at least every 30 seconds shows that the stream
+        lives. A slow reader gets fewer updates, each of the newest state. After a
+        lost connection, call again: the first message is a snapshot.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryFeedHealth(self, request, context):
+        """How well each source of records feeds the service: whether it is silent,
+        carries no failed calls, or lacks what figures need.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -64,6 +95,16 @@ def add_TrafficServiceServicer_to_server(servicer, server):
                     servicer.QueryTraffic,
                     request_deserializer=pegcount_dot_v1_dot_traffic__pb2.QueryTrafficRequest.FromString,
                     response_serializer=pegcount_dot_v1_dot_traffic__pb2.QueryTrafficResponse.SerializeToString,
+            ),
+            'WatchTraffic': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTraffic,
+                    request_deserializer=pegcount_dot_v1_dot_traffic__pb2.WatchTrafficRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_traffic__pb2.WatchTrafficResponse.SerializeToString,
+            ),
+            'QueryFeedHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryFeedHealth,
+                    request_deserializer=pegcount_dot_v1_dot_feed__health__pb2.QueryFeedHealthRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_feed__health__pb2.QueryFeedHealthResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -96,6 +137,60 @@ class TrafficService(object):
             '/pegcount.v1.TrafficService/QueryTraffic',
             pegcount_dot_v1_dot_traffic__pb2.QueryTrafficRequest.SerializeToString,
             pegcount_dot_v1_dot_traffic__pb2.QueryTrafficResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTraffic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/pegcount.v1.TrafficService/WatchTraffic',
+            pegcount_dot_v1_dot_traffic__pb2.WatchTrafficRequest.SerializeToString,
+            pegcount_dot_v1_dot_traffic__pb2.WatchTrafficResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryFeedHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.TrafficService/QueryFeedHealth',
+            pegcount_dot_v1_dot_feed__health__pb2.QueryFeedHealthRequest.SerializeToString,
+            pegcount_dot_v1_dot_feed__health__pb2.QueryFeedHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,
