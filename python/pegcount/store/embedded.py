@@ -10,13 +10,13 @@ the catalogue, and the store does not open. What it must not remove it moves int
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config, LiveConfig
-from pegcount.counters import StoreCounters
-from pegcount.errors import OverloadedError, StoreReadOnlyError
+from pegcount.counters import Rejections, StoreCounters
+from pegcount.errors import OverloadedError, PegcountError, StoreReadOnlyError
 from pegcount.model import (
     CredentialRow,
     Deletion,
@@ -49,6 +49,7 @@ from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.moving.directory import DirectoryTarget
 from pegcount.store.pending_write import PendingWrite
+from pegcount.store.rejections import RejectionCounts
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.retention import oldest_us
 from pegcount.store.scrubber import Scrubber
@@ -103,11 +104,9 @@ class EmbeddedStore(Store):
             self._credentials = CredentialRows(self._catalog)
             self._audit = AuditRows(self._catalog, config.audit_entry_count_max)
             self._documents = Documents(self._catalog, config.document_bytes_max)
-            self._decks = LoadedDecks[int, core.CodeDeck](
-                # Without the store, whose files would otherwise stay open until the collector runs.
-                lambda deck_id, _: deck_files.code_deck(deck_id),
-                config.loaded_code_deck_count_max,
-            )
+            kept, take_rejected = self._documents, self._engine.take_rejected
+            self._rejections = RejectionCounts(take_rejected, kept.get, kept.put, config, clock)
+            self._decks = _loaded_decks(deck_files, config)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
             self._guarded_clock = watch.guarded
             self._scrubber = Scrubber(self._catalog, self._engine)
@@ -122,6 +121,7 @@ class EmbeddedStore(Store):
                 config,
                 watch,
                 self._scrubber,
+                self._rejections,
             )
             self._counting = StoreCounting(
                 directory, self._engine, self._maintenance, self._guarded_clock, config
@@ -333,11 +333,17 @@ class EmbeddedStore(Store):
         """Returns what the store has counted since it was opened; see `Store.counters`."""
         return self._counting.counters()
 
+    def rejections(self) -> Rejections:
+        """Returns how many records were rejected; see `Store.rejections`."""
+        return self._rejections.counts()
+
     def close(self) -> None:
         """Commits the queued batches and releases the data directory; the next owner replays the journal."""
         self._maintenance.stop()
         while self._engine.commit_group():
             pass
+        with suppress(PegcountError):
+            self._rejections.save()
         self._catalog.close()
         self._replaced.close()
         self._owner.release()
@@ -361,3 +367,10 @@ class PendingBatch(PendingWrite):
     def rejected_bytes(self) -> int:
         """Bytes of the rejected records; see `PendingWrite.rejected_bytes`."""
         return self._pending.rejected_bytes
+
+
+def _loaded_decks(deck_files: DeckFiles, config: Config) -> LoadedDecks[int, core.CodeDeck]:
+    """Returns decks that do not hold the store, whose files would stay open until the collector runs."""
+    return LoadedDecks[int, core.CodeDeck](
+        lambda deck_id, _: deck_files.code_deck(deck_id), config.loaded_code_deck_count_max
+    )

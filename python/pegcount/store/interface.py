@@ -86,7 +86,7 @@ from typing import Protocol
 import numpy as np
 
 from pegcount.core import CancelToken, CodeDeck, Partials, RecordScope, TrafficPartials
-from pegcount.counters import StoreCounters
+from pegcount.counters import Rejections, StoreCounters
 from pegcount.model import (
     CredentialRow,
     Deletion,
@@ -216,6 +216,14 @@ class Store(Protocol):
         cancel_token.check()
         first_us = self.info().first_setup_us
         return None if first_us is None else first_us // US_PER_DAY
+
+    def latest_setup_us(self, cancel_token: CancelToken) -> int | None:
+        """Returns the latest setup time in microseconds UTC, None without records.
+
+        Raises CancelledError or DeadlineError on behalf of the token.
+        """
+        cancel_token.check()
+        return self.info().last_setup_us
 
     @abstractmethod
     def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
@@ -465,6 +473,17 @@ class Store(Protocol):
         most, and waits for no write.
         """
         return StoreCounters()
+
+    def rejections(self) -> Rejections:
+        """Returns how many records were rejected in the last days, also before the store was opened.
+
+        Sources beyond `counted_source_count_max` are together under the empty name. What a process has
+        counted in its last `rejection_save_seconds` is lost if it is killed, unless this was called: no
+        count ever falls below one that was returned, but for days and names that give way to others. A store
+        that counts nothing returns none, which is the default. May wait for a disk or other hosts; raises
+        StoreUnavailableError.
+        """
+        return {}
 
     @property
     @abstractmethod

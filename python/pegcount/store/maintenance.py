@@ -27,6 +27,7 @@ from pegcount.store.durations import Durations
 from pegcount.store.journal_files import JournalFiles
 from pegcount.store.locks import locked
 from pegcount.store.masking import MaskingRule
+from pegcount.store.rejections import RejectionCounts
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
@@ -54,6 +55,7 @@ class Maintenance:
         config: Config,
         clock: ClockWatch,
         scrubber: Scrubber,
+        rejections: RejectionCounts,
     ) -> None:
         self._directory = directory
         self._catalog = catalog
@@ -62,6 +64,7 @@ class Maintenance:
         self._config = config
         self._clock = clock
         self._scrubber = scrubber
+        self._rejections = rejections
         self.masking = MaskingRule(catalog, scrubber, clock)
         self._lock = Lock()
         self._flushed_at = time.monotonic()
@@ -155,6 +158,7 @@ class Maintenance:
             self._drop_old_days,
             self._scrub,
             self._remove_replaced_files,
+            self._rejections.save_if_due,
             self.write_faults.fault,
         )
         for step in steps:

@@ -34,7 +34,7 @@ def reading(directory: Path, config: Config = DEFAULT_CONFIG) -> Iterator[None]:
         with suppress(FileNotFoundError):
             file = opened.enter_context((directory / _NAME).open("rb"))
             _wait_for_share(file, directory / _NAME, config)
-            # A child process that another thread is starting has the file too: closing it does not end the lock.
+            # A child process that another thread is starting has the file too, and with it the lock.
             opened.callback(fcntl.flock, file, fcntl.LOCK_UN)
         yield
 

@@ -21,6 +21,7 @@ from pegcount.store.clickhouse.writing.group_commit import GroupCommit, GroupTim
 from pegcount.store.clickhouse.writing.new_fields import require_end_of_upgrade
 from pegcount.store.moving.settings import MovedErasure, MovedSettings
 from pegcount.store.moving.sides import ArchiveSource, ArchiveTarget, JoinCounts
+from pegcount.store.rejections import DOCUMENT_NAME
 from pegcount.v1.records_pb2 import RejectReason, WriteRecordsResponse
 
 _NO_LIMIT: Final = CancelToken(None)
@@ -65,7 +66,7 @@ class ClusterSource(ArchiveSource):
         """Returns the settings; see `ArchiveSource.settings`. Raises ArchiveError, or as `Shard` does."""
         self._require_no_work()
         seen, masking = self._log.seen, self._settings.known_masking()
-        names = list(self._log.entries(DOCUMENT))
+        names = [name for name in self._log.entries(DOCUMENT) if name != DOCUMENT_NAME]
         documents = {name: self._settings.document(name) for name in names}
         rules = [(one.rule_id, one.deletion) for one in deletions_of(seen)]
         return MovedSettings(

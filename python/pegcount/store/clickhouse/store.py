@@ -8,13 +8,13 @@ A server keeps nothing that the cluster does not have: each may be stopped and s
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from pegcount import core
 from pegcount.config import Config, LiveConfig
-from pegcount.counters import StoreCounters
-from pegcount.errors import StoreOpenError, StoreUnavailableError
+from pegcount.counters import Rejections, StoreCounters
+from pegcount.errors import PegcountError, StoreOpenError, StoreUnavailableError
 from pegcount.model import (
     CredentialRow,
     Deletion,
@@ -53,6 +53,7 @@ from pegcount.store.clickhouse.writing.new_fields import require_fields_of_all
 from pegcount.store.clickhouse.writing.writer import LedgerWriter
 from pegcount.store.interface import Store
 from pegcount.store.pending_write import PendingWrite
+from pegcount.store.rejections import RejectionCounts
 from pegcount.store.source_counts import counts_by_source
 from pegcount.traffic import TrafficScan
 
@@ -104,6 +105,9 @@ class ClickHouseStore(Store):
             rules = Rules(self._log, keys.party_key)
             self._group_commit = GroupCommit(cluster, keys, rules, config.counted_source_count_max)
             chains = self._group_commit.chains
+            take = self._group_commit.sources.take_rejected
+            self._rejections = RejectionCounts(take, self.document, self.put_document, config, clock)
+            opened.callback(self._save_rejections)
             rewriter = self._rewriter = Rewriter(cluster, chains, rules, config.tuning.ledger_piece_row_count)
             self._privacy = PrivacyWork(
                 cluster, self._log, self._deletions, self._erasures, rewriter, config, keys.party_key
@@ -116,7 +120,7 @@ class ClickHouseStore(Store):
             self._watch = ChainWatch(cluster)
             healing = Healing(cluster, self._group_commit, config, clock)
             settings = (self._settings, self._deletions, self._erasures, self._decks, self._audit)
-            work = (self._privacy, self._expiry, healing)
+            work = (self._privacy, self._expiry, healing, self._rejections)
             self._upkeep = Upkeep(self._log, self._clock_of_days, self._watch, *settings, *work, clock)
             self._background = StepThread(self._upkeep.steps(), config.maintenance_seconds)
             self._background.start()
@@ -147,6 +151,10 @@ class ClickHouseStore(Store):
     def first_day(self, cancel_token: core.CancelToken) -> int | None:
         """Returns the first UTC day that has a record; see `Store.first_day`."""
         return self._records.first_day(cancel_token)
+
+    def latest_setup_us(self, cancel_token: core.CancelToken) -> int | None:
+        """Returns the latest setup time; see `Store.latest_setup_us`."""
+        return self._records.latest_setup_us(cancel_token)
 
     def info(self) -> StoreInfo:
         """Returns counts of records and parts, and the range of setup times."""
@@ -296,6 +304,10 @@ class ClickHouseStore(Store):
             sources=counts_by_source(self._group_commit.sources.counts()),
         )
 
+    def rejections(self) -> Rejections:
+        """Returns how many records the servers of the cluster rejected; see `Store.rejections`."""
+        return self._rejections.counts()
+
     def maintain(self) -> None:
         """Takes every step of the background work once, as its thread also does."""
         self._background.run_once()
@@ -311,6 +323,11 @@ class ClickHouseStore(Store):
         self._log.require_known()
         self._watch.require_whole()
         return self._reader
+
+    def _save_rejections(self) -> None:
+        """Saves the last counts, after the last batch."""
+        with suppress(PegcountError):
+            self._rejections.save()
 
     def close(self) -> None:
         """Commits the queued batches, and releases the connections."""

@@ -22,6 +22,7 @@ from pegcount.store.clickhouse.shared.erasures import Erasures
 from pegcount.store.clickhouse.shared.settings import Settings
 from pegcount.store.clickhouse.step_thread import Step
 from pegcount.store.clickhouse.writing.healing import Healing
+from pegcount.store.rejections import RejectionCounts
 from pegcount.zone import US_PER_SECOND
 
 _ABANDONED_SECONDS: Final = 600
@@ -49,6 +50,7 @@ class Upkeep:
         privacy: PrivacyWork,
         expiry: Expiry,
         healing: Healing,
+        rejections: RejectionCounts,
         clock: Callable[[], int],
     ) -> None:
         self._log = log
@@ -62,6 +64,7 @@ class Upkeep:
         self._privacy = privacy
         self._expiry = expiry
         self._healing = healing
+        self._rejections = rejections
         self._clock = clock
         self.fault: str | None = None
         """Why a shard could not be asked when it was asked last, None if all could."""
@@ -77,6 +80,7 @@ class Upkeep:
             Step("to complete deletions", _STEP_SECONDS_MAX, self._complete_deletions),
             Step("to complete erasures", _STEP_SECONDS_MAX, self._complete_erasures),
             Step("to mask", _STEP_SECONDS_MAX, self._mask),
+            Step("to count rejected records", _STEP_SECONDS_MAX, lambda _: self._rejections.save_if_due()),
             Step("to tidy", _STEP_SECONDS_MAX, self._tidy),
         ]
 

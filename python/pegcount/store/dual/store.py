@@ -26,7 +26,7 @@ from typing import Final
 
 from pegcount.config import Config, LiveConfig
 from pegcount.core import CancelToken, CodeDeck, Partials, RecordScope, TrafficPartials
-from pegcount.counters import StoreCounters
+from pegcount.counters import Rejections, StoreCounters
 from pegcount.errors import (
     MoveInProgressError,
     PegcountError,
@@ -128,6 +128,10 @@ class DualWriteStore(Store):
     def first_day(self, cancel_token: CancelToken) -> int | None:
         """Returns the first UTC day of the primary; see `Store.first_day`."""
         return self._primary.first_day(cancel_token)
+
+    def latest_setup_us(self, cancel_token: CancelToken) -> int | None:
+        """Returns the latest setup time of the primary; see `Store.latest_setup_us`."""
+        return self._primary.latest_setup_us(cancel_token)
 
     def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
         """Stores a code deck in both stores; see `Store.put_code_deck`."""
@@ -279,6 +283,10 @@ class DualWriteStore(Store):
             follower_failed_batches=self._batches.failed_count,
             follower_waiting_bytes=self._batches.in_flight_bytes,
         )
+
+    def rejections(self) -> Rejections:
+        """Returns how many records the primary rejected, which judges all of them."""
+        return self._primary.rejections()
 
     @property
     def write_fault(self) -> str | None:

@@ -20,6 +20,7 @@ from pegcount.store.maintenance import Maintenance
 from pegcount.store.moving.settings import MovedErasure, MovedSettings
 from pegcount.store.moving.sides import ArchiveSource, ArchiveTarget, JoinCounts
 from pegcount.store.readers import reading
+from pegcount.store.rejections import DOCUMENT_NAME
 from pegcount.store.retention import oldest_us
 from pegcount.store.scrubbing import (
     ERASURE_KEY,
@@ -133,7 +134,7 @@ class DirectoryTarget(ArchiveTarget):
 def _settings_of(catalog: Catalog, config: Config) -> MovedSettings:
     settings, documents = catalog.settings(), Documents(catalog, config.document_bytes_max)
     after_days = settings.get(MASK_AFTER_DAYS)
-    contents = {name: documents.get(name) for name in documents.versions()}
+    contents = {name: documents.get(name) for name in documents.versions() if name != DOCUMENT_NAME}
     return MovedSettings(
         {row.rule_id: deletion_of(row) for row in catalog.deletions()},
         tuple(_erasures_of(catalog)),

@@ -30,17 +30,19 @@ class BinColumns:
     """The number of the bin, an expression of `group`, which it calls `bin_group`."""
 
 
-def bin_columns(edge_us: NDArray[np.int64] | None, unit_us: int, bound: BoundValues) -> BinColumns:
+def bin_columns(
+    edge_us: NDArray[np.int64] | None, unit_us: int, bound: BoundValues, column: str = "setup_time"
+) -> BinColumns:
     """Returns the bins of a scan; without bins, no row is in one.
 
-    Times are compared as `intDiv(setup_time, unit_us)`, of which all edges must be multiples; a unit of 1 is
-    the time itself. A projection has times in units.
+    Times are those of a column, compared as `intDiv(column, unit_us)`, of which all edges must be multiples;
+    a unit of 1 is the time itself. A projection has times in units.
     """
     if edge_us is None:
         return BinColumns("1", "0", "bin_group")
     if len(edge_us) < 2:
         return BinColumns("0", "0", "bin_group")
-    time = "setup_time" if unit_us == 1 else f"intDiv(setup_time, {unit_us})"
+    time = column if unit_us == 1 else f"intDiv({column}, {unit_us})"
     edges = [int(edge) // unit_us for edge in edge_us]
     condition = f"{time} >= {bound.integer(edges[0])} AND {time} < {bound.integer(edges[-1])}"
     if len(edges) == 2:

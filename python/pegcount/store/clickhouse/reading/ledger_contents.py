@@ -66,6 +66,11 @@ class LedgerContents:
         self._first_day = None if found is None else _SeenDay(found, now_s + _LAG_SECONDS)
         return found
 
+    def latest_setup_us(self, cancel_token: CancelToken) -> int | None:
+        """Returns the latest setup time, None without records; see `Store.latest_setup_us`."""
+        found = self._setup_range(cancel_token)
+        return None if found is None else found[1]
+
     def info(self, cancel_token: CancelToken) -> StoreInfo:
         """Returns counts, sizes and the range of setup times; see `Store.info`."""
         parts = self._rows(_PARTS, cancel_token)

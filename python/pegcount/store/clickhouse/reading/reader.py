@@ -71,7 +71,7 @@ class LedgerReader:
         select = traffic_select(scan, deck, cell_count_max, self._answer_bytes_max)
         cells = core.TrafficCells(
             self._resources,
-            bin_count=bin_count,
+            edge_us=scan.edge_us,
             keys=select.key_types,
             measures=[measure.how for measure in scan.measures],
             deck=None if deck is None else deck.deck,
@@ -90,6 +90,10 @@ class LedgerReader:
     def first_day(self, cancel_token: core.CancelToken) -> int | None:
         """Returns the first UTC day that has a record, None without records; see `Store.first_day`."""
         return self._contents.first_day(cancel_token)
+
+    def latest_setup_us(self, cancel_token: core.CancelToken) -> int | None:
+        """Returns the latest setup time, None without records; see `Store.latest_setup_us`."""
+        return self._contents.latest_setup_us(cancel_token)
 
     def info(self) -> StoreInfo:
         """Returns counts, sizes and the range of setup times; see `Store.info`.

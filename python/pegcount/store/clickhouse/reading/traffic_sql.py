@@ -6,14 +6,13 @@ One SELECT reads one state of the table: all measures, values included, are of t
 from dataclasses import dataclass
 from typing import Final
 
-from pegcount.store.clickhouse.reading.bins import bin_columns
 from pegcount.store.clickhouse.reading.predicates import Conditions
 from pegcount.store.clickhouse.reading.scan_columns import scan_columns
 from pegcount.store.clickhouse.reading.traffic_conditions import TrafficConditions
 from pegcount.store.clickhouse.reading.traffic_keys import KeyType, RowKey, RowKeys
 from pegcount.store.clickhouse.reading.traffic_measures import measure_columns
+from pegcount.store.clickhouse.reading.traffic_rows import traffic_rows
 from pegcount.store.clickhouse.shared.decks import DeckInUse
-from pegcount.store.clickhouse.tables.ledger_table import LEDGER, OF_RECORDS
 from pegcount.store.clickhouse.wire.bound_values import BoundValues
 from pegcount.store.clickhouse.wire.form import Query
 from pegcount.traffic import TrafficScan
@@ -35,6 +34,7 @@ def traffic_select(
 ) -> TrafficSelect:
     """Returns the SELECT of the cells of a scan; those without records are left out.
 
+    With intervals, these are the cells in which a record was set up, or an interval begins or ends.
     It has at most one cell more than are allowed, and ends with an error if they take more bytes. Raises
     ValueError for a column that does not exist or has values of another type, and for an unknown measure.
     """
@@ -42,20 +42,22 @@ def traffic_select(
     conditions = Conditions(scan_columns(deck, bound), bound)
     row_keys = RowKeys(conditions, deck, bound)
     keys = [row_keys.of(key) for key in scan.keys]
-    bins = bin_columns(scan.edge_us, 1, bound)
-    joined = TrafficConditions(conditions, row_keys, deck, bound)
-    wanted = " AND ".join([OF_RECORDS, bins.condition, *map(joined.of, scan.predicates)])
-    measures = [measure_columns(number, measure, bound) for number, measure in enumerate(scan.measures)]
+    rows = traffic_rows(scan, TrafficConditions(conditions, row_keys, deck, bound).of, bound)
+    measures = [
+        measure_columns(number, measure, rows.of_record, bound)
+        for number, measure in enumerate(scan.measures)
+    ]
     # No name is that of a column, for which ClickHouse would take it.
     groups = ["bin_group", *(f"group_{number}" for number in range(len(keys)))]
     named = [
-        f"{of} AS {name}" for of, name in zip([bins.group, *(key.value for key in keys)], groups, strict=True)
+        f"{of} AS {name}"
+        for of, name in zip([rows.bins.group, *(key.value for key in keys)], groups, strict=True)
     ]
     of_rows = ", ".join([*named, "sum(sign) AS record_count", *(each.of_rows for each in measures)])
-    of_cells = [f"toUInt32({bins.number}) AS bin", *map(_answered_key, range(len(keys)), keys)]
+    of_cells = [f"toUInt32({rows.bins.number}) AS bin", *map(_answered_key, range(len(keys)), keys)]
     of_cells += ["toInt64(record_count) AS records", *(each.of_cell for each in measures)]
     text = (
-        f"SELECT {', '.join(of_cells)} FROM (SELECT {of_rows} FROM {LEDGER} WHERE {wanted}"
+        f"SELECT {', '.join(of_cells)} FROM (SELECT {of_rows} FROM {rows.source}"
         f" GROUP BY {', '.join(groups)} HAVING record_count != 0{_limit(keys, deck, cell_count_max)})"
     )
     settings = {"max_result_rows": 0, "max_result_bytes": byte_count_max}

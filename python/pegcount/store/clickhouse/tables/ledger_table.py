@@ -13,6 +13,11 @@ MARKER: Final = 9
 """`state` of the row that each commit adds to its records."""
 OF_RECORDS: Final = f"state IN (0, {ACTIVE})"
 """The condition for rows of records."""
+FIRST_US: Final = f"if(answer_time = {ABSENT}, setup_time, least(answer_time, setup_time))"
+"""The first instant at which a row is set up or occupies anything."""
+NEGATIVE_LAST_US: Final = f"if(state = {ACTIVE}, {ABSENT}, -greatest(end_time, setup_time))"
+"""The last one with the opposite sign, which is the least number for an active session. A greatest one would
+need a function: ClickHouse computes it in a query beforehand, and then does not find it in the index."""
 
 _TIMES: Final = frozenset(
     ("seq", "writer", "received_time", "session_kind", "kind", "setup_time", "answer_time", "end_time")
@@ -40,6 +45,8 @@ _FOLDERS: Final = (
 )
 """Calls, answered calls and milliseconds of each folder and agent in each hour. ClickHouse lets a sum of 64
 bits wrap around in silence; one of 128 bits takes no longer."""
+_SPANS: Final = f"INDEX spans ({FIRST_US}, {NEGATIVE_LAST_US}) TYPE minmax GRANULARITY 1"
+"""By which a report finds the calls of other days that reach into its range, however long they are."""
 LEDGER_SETTINGS: Final = (
     # Without it, ClickHouse refuses projections of a table that removes rows when it merges.
     ("deduplicate_merge_projection_mode", "'rebuild'"),
@@ -64,7 +71,7 @@ def create_ledger_statement(engine: str) -> str:
     columns = ", ".join(f"{name} {definition}" for name, definition in column_definitions())
     settings = ", ".join(f"{name} = {value}" for name, value in LEDGER_SETTINGS)
     return (
-        f"CREATE TABLE IF NOT EXISTS {LEDGER} ({columns}, {_APPS}, {_FOLDERS}) ENGINE = {engine}"
+        f"CREATE TABLE IF NOT EXISTS {LEDGER} ({columns}, {_SPANS}, {_APPS}, {_FOLDERS}) ENGINE = {engine}"
         f" PARTITION BY ({_HOME_KEYS}) ORDER BY ({_ORDER}) SETTINGS {settings}"
     )
 
@@ -77,6 +84,12 @@ def column_definitions() -> list[tuple[str, str]]:
 def add_column_statement(name: str, definition: str) -> str:
     """Returns the statement that adds a column of `column_definitions` if the table lacks it."""
     return f"ALTER TABLE {LEDGER} ADD COLUMN IF NOT EXISTS {name} {definition}"
+
+
+def span_index_statements() -> tuple[str, str]:
+    """Returns the statements that give the index of spans to a table that lacks it, and to its rows."""
+    added = _SPANS.replace("INDEX", "INDEX IF NOT EXISTS", 1)
+    return f"ALTER TABLE {LEDGER} ADD {added}", f"ALTER TABLE {LEDGER} MATERIALIZE INDEX spans"
 
 
 def _definition(name: str, type_: str) -> str:

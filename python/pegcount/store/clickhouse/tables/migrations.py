@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pegcount.store.clickhouse.tables.ledger_table import span_index_statements
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -36,9 +38,10 @@ class Migration:
 MIGRATIONS: Final[dict[int, Migration]] = {
     1: Migration(),
     2: Migration(
+        statements=span_index_statements(),
         new_fields=frozenset(
             ("alert_time", "vendor_price", "currency", "vendor_currency", "sip_status", "release_party")
-        )
+        ),
     ),
 }
 """By version."""
