@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pegcount.config import Config
-from pegcount.core import AnswerLimits, RequiredFile
+from pegcount.core import AnswerLimits, ComparedTraffic, RequiredFile
 from pegcount.data_scope import DataScope
 from pegcount.model import ListPath, OrderTerm, Predicate, Scan
 from pegcount.traffic import Figure, KeyValue, TrafficColumn, TrafficScan
@@ -272,6 +272,9 @@ class SourceTotals:
         """At most so many sources have a name; further ones share the empty one."""
     def counts(self) -> list[SourceRecordCounters]:
         """Returns what was counted of each source, in any order."""
+    def take_rejected(self) -> dict[str, dict[int, int]]:
+        """Returns the rejected records that it has not returned before, by source and by the number of a
+        `RejectReason`."""
 
 class EngineCounters:
     """What an engine has counted since it was created, and present values of it."""
@@ -676,11 +679,12 @@ class TrafficPartials:
         bins: Iterable[int],
         keys: Sequence[Iterable[int] | tuple[Iterable[int], Sequence[str]]],
         measures: Sequence[Iterable[int] | Iterable[Iterable[tuple[int, int]]]],
+        occupancy: Sequence[int],
     ) -> TrafficPartials:
         """The partials of a scan with `bin_count` bins, from the columns that the properties below describe.
 
-        A measure is integers by cell, or the pairs of each cell. Raises ValueError, which says what is wrong,
-        if no scan returns such cells.
+        A measure is integers by cell, or the pairs of each cell; `occupancy` has the numbers of the measures
+        that are "occupancy". Raises ValueError, which says what is wrong, if no scan returns such cells.
         """
     @property
     def row_count(self) -> int:
@@ -688,6 +692,16 @@ class TrafficPartials:
     @property
     def cell_count(self) -> int:
         """Number of cells."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was counted: all measures are 0, or have no values or changes."""
+    def folded(
+        self, bins: NDArray[np.int64], bin_count: int, keys: Sequence[tuple[int, NDArray[np.int64]]]
+    ) -> TrafficPartials:
+        """The measures in the bins of a `traffic.Fold`, with its keys; those of one cell are added up.
+
+        Raises ValueError if the partials do not fit the fold, and MemoryLimitError.
+        """
     @property
     def bins(self) -> NDArray[np.int64]:
         """The number of the bin, from 0, by cell: shape (cells,)."""
@@ -697,11 +711,12 @@ class TrafficPartials:
     def measure(self, number: int) -> list[int] | list[list[tuple[int, int]]]:
         """Returns a measure by cell, given by its number in the scan.
 
-        An integer for "count" and "sum"; for "values" the distinct values, ascending, each with the number
-        of its records. Raises ValueError if the scan has no such measure.
+        An integer for "count", "sum" and "occupied"; for "values" the distinct values, ascending, each with
+        the number of its records; for "occupancy" the instants at which it changes, ascending, each with its
+        change. Raises ValueError if the scan has no such measure.
         """
     def total(self, number: int) -> int:
-        """Returns a "count" or "sum" of all cells; raises ValueError if the scan has no such measure."""
+        """Returns a "count", "sum" or "occupied" of all cells; raises ValueError if it is none of these."""
 
 class RankedGroups:
     """The groups that are first by a figure."""
@@ -756,16 +771,19 @@ class TrafficCells:
     An answer is blocks of ClickHouse's Native format, or no bytes, with these columns: `bin` (the number of a
     bin), `key_0` and so on for the keys, `records` (how many the cell has), and for each measure by its
     number in the scan `count_0` (Int64), `sum_0` (Int128), or `values_0` and `counts_0` (Array(Int64)): the
-    values, in any order, and the records that have each.
+    values, in any order, and the records that have each. An interval begins in the bin of its start, and ends
+    in the bin that holds its last microsecond. "occupied" is `changes_0` (Int64), begins less ends, and
+    `moments_0` (Int128), the sum of each change times its instant; "occupancy" is `instants_0` and
+    `changes_0` (Array(Int64)): the instants, in any order, and the changes at each.
     """
 
     def __new__(
         cls,
         resources: QueryResources,
         *,
-        bin_count: int,
+        edge_us: NDArray[np.int64],
         keys: Sequence[Literal["integer", "text", "deck_name", "deck_country"]],
-        measures: Sequence[Literal["count", "sum", "values"]],
+        measures: Sequence[Literal["count", "sum", "values", "occupied", "occupancy"]],
         deck: CodeDeck | None,
         cell_count_max: int,
     ) -> TrafficCells:
@@ -785,7 +803,9 @@ class TrafficCells:
     def partials(self) -> TrafficPartials:
         """Returns the measures, once, with `row_count` 0; without keys, each bin has a cell.
 
-        Raises MemoryLimitError, and ValueError if the measures cannot be used any more.
+        With keys, each bin that an interval reaches has one, so that these may be more cells than were
+        added. Raises CellLimitError, MemoryLimitError, and ValueError if the measures cannot be used any
+        more, or if more intervals end than have begun.
         """
 
 class CodeDeck:
@@ -895,6 +915,8 @@ class Engine:
         compactions write segments of at most `row_max` rows. Waits for no sync. If a batch is being applied
         for longer than 5 ms, the three present values of memory are those of the last call.
         """
+    def take_rejected(self) -> dict[str, dict[int, int]]:
+        """Returns the rejected records that it has not returned before; see `SourceTotals.take_rejected`."""
     @property
     def query_memory_bytes(self) -> int:
         """Bytes of memory that all queries hold at the moment, those of their `Partials` included."""
@@ -1028,8 +1050,9 @@ class Engine:
 
         None if a writer has or awaits the lock, or if a segment of these days is unreadable. A scan
         of one account counts up to `account_row_count_estimate` rows of a segment, but all of them
-        while the rows of this account are not known to be verified. Keys, measure and code deck
-        make no difference.
+        while the rows of this account are not known to be verified. With measures of intervals, the
+        records are added whose intervals may overlap the range. Keys, other measures and code deck make
+        no difference.
         """
     def any_match(self, predicates: Sequence[Predicate], cancel: CancelToken) -> bool:
         """Whether any record satisfies all predicates; raises as `partials` does."""
@@ -1193,23 +1216,26 @@ def traffic_response(
     header: bytes,
     limits: AnswerLimits,
     columns: Sequence[TrafficColumn],
-    edge_us: NDArray[np.int64],
+    covered_us: NDArray[np.int64],
     calendar_us: NDArray[np.int64],
     now_us: int,
     ranked: RankedGroups | None,
     other: bool,
     value_count_max: int,
+    compared: ComparedTraffic | None,
 ) -> bytes:
     """A `QueryTrafficResponse`: the header, which has range, notices and latest setup time, and the rest.
 
-    Both arrays have shape (bins + 1,), or (0,): the edges of the bins as the range clips them, which rates
-    divide by, and those of the whole calendar bins, from which starts and completeness follow. With `ranked`,
+    `covered_us` has shape (bins,): the microseconds that each bin covers, which rates divide by. The shape of
+    `calendar_us` is (bins + 1,), or (0,): the edges of the whole calendar bins, from which starts and
+    completeness follow. With `compared`, the answer has the figures of an earlier range, too. With `ranked`,
     the answer has these groups in this order; without, all groups by key. `rest` are the same measures by
     bin, without keys, of the groups that the partials lack; None if they lack none. With `other`, the groups
     that `ranked` left out are one more. A column without totals has no value for several groups together, the
     one of all others included.
 
-    Raises CellLimitError for more values (bins times groups times columns) than `value_count_max`,
+    Raises CellLimitError for more values (bins times groups times columns, twice as many with `compared`)
+    than `value_count_max`,
     AnswerTooLargeError, MemoryLimitError, CancelledError or DeadlineError, see `AnswerLimits`, and ValueError
     if partials, bins and columns do not fit each other, or if a whole number leaves the range from 0 to
     2^63 - 1.

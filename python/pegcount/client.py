@@ -1,9 +1,10 @@
 """The client of the command line: raw stubs, a writer of batches, and errors as sentences for people."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import grpc
@@ -13,11 +14,14 @@ from pegcount_client import Tls
 from pegcount_client.batch_sender import BatchSender, PendingBatch
 from pegcount_client.credential import Token
 from pegcount_client.errors import call_error
-from pegcount_client.retry import RetryPolicy
+from pegcount_client.lifetime import Lifetime
+from pegcount_client.retry import Retries, RetryPolicy
+from pegcount_client.traffic_watch import TrafficWatch
 
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.model import WriteOutcome
+from pegcount.v1.traffic_pb2 import WatchTrafficRequest
 from pegcount.write_outcome import write_outcome
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -113,14 +117,15 @@ class Client:
             raise CallError(self._sentence(found)) from error
         return answer
 
+    def traffic_watch(self, request: WatchTrafficRequest, config: Config) -> TrafficWatch:
+        """Returns a watch, to be used in a `with` block; a lost stream is opened again, however late."""
+        policy = replace(_retry_policy(config), count_max=sys.maxsize)
+        watch, retries = self.traffic_questions.WatchTraffic, _RetriesOfWatch(policy)
+        return TrafficWatch(watch, request, self._address, retries, Lifetime())
+
     def batch_writer(self, config: Config) -> "BatchWriter":
         """Returns a writer for batches of records, to be used as a context manager."""
-        retry = RetryPolicy(
-            count_max=config.retry_count_max,
-            seconds_min=config.retry_seconds_min,
-            seconds_max=config.retry_seconds_max,
-        )
-        return BatchWriter(self._client.batch_sender(retry))
+        return BatchWriter(self._client.batch_sender(_retry_policy(config)))
 
     def __enter__(self) -> "Client":
         return self
@@ -170,6 +175,29 @@ class Client:
     def _may_need_tls(self, error: pegcount_client.PegcountError) -> bool:
         """Whether the other side ended connections without TLS at once."""
         return not self._has_tls and not error.reason and _NOT_CONNECTED.search(str(error)) is not None
+
+
+class _RetriesOfWatch(Retries):
+    """Gives up at once without a first message: nobody waits for a server that is not there."""
+
+    _has_begun = False
+
+    def answered(self) -> None:
+        self._has_begun = True
+        super().answered()
+
+    def wait_seconds(self, error: pegcount_client.PegcountError) -> float:
+        if not self._has_begun:
+            raise error
+        return super().wait_seconds(error)
+
+
+def _retry_policy(config: Config) -> RetryPolicy:
+    return RetryPolicy(
+        count_max=config.retry_count_max,
+        seconds_min=config.retry_seconds_min,
+        seconds_max=config.retry_seconds_max,
+    )
 
 
 class BatchWriter:

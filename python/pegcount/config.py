@@ -145,6 +145,8 @@ class Config:
     """Bins of one answer. A leap year has 105,408 bins of five minutes."""
     cell_count_max: int = 1_000_000
     """Cells (bins times groups) of one answer."""
+    feed_count_max: int = 1_000
+    """Maximum sources of a report on feeds that names none."""
     value_count_max: int = 4_000_000
     """Values (bins times groups times metrics) of one answer to the traffic question."""
     filter_value_count_max: int = 10_000
@@ -292,6 +294,22 @@ class Config:
     """Concurrent reflection streams; beyond, an idle one gives way, or a new one is refused at once."""
     reflection_stream_count_per_peer_max: int = 4
     """Concurrent reflection streams from one client address."""
+    watch_stream_count_max: int = 64
+    """Concurrent streams that watch traffic. If all are taken, one whose client reads nothing gives way, or a
+    new one is refused at once."""
+    watch_stream_count_per_peer_max: int = 32
+    """Concurrent streams that watch traffic from one client address, or of one credential."""
+    watch_stream_idle_seconds: float = 60.0
+    """Seconds that a stream which watches traffic may wait for its client to read a message before the server
+    ends it; 0 is without limit."""
+    watch_silence_seconds: float = 25.0
+    """Seconds without a change after which a stream that watches traffic gets a message all the same. Clients
+    rely on one within 30 s."""
+    watch_retry_seconds_max: float = 60.0
+    """Seconds for which streams that watch traffic outlast evaluations that fail, as where a store is
+    unavailable for a while; then they end with the error."""
+    watch_value_count_max: int = 250_000
+    """Values (bins times groups times metrics) of a watched answer; also groups times rules of a stream."""
     health_watch_count_max: int = 32
     """Concurrent `Watch` streams of the health service; further ones are refused. `Check` is unlimited."""
     health_watch_count_per_peer_max: int = 16
@@ -398,6 +416,9 @@ class Config:
     counted_source_count_max: int = 200
     """Sources whose written records are counted by name, for metrics; further ones are counted together under
     the empty name, with the records without a source."""
+    rejection_save_seconds: float = 5.0
+    """Seconds between two times that the counts of rejected records by source and day are saved, if there are
+    new ones. A process that is killed loses those of about as many seconds, a clean end none."""
     unsealed_row_count_max: int = 4_000_000
     """Finished records in memory above which batches are refused, until some records are sealed."""
     seal_row_count: int = 200_000

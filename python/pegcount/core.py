@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pegcount._aggcore import (
     BadEntry,
     BatchCounts,
@@ -82,6 +85,7 @@ __all__ = [
     "CellSums",
     "CodeDeck",
     "CodeDeckRequest",
+    "ComparedTraffic",
     "DayCommit",
     "DecodedBatch",
     "DeletionRule",
@@ -171,3 +175,20 @@ class RequiredFile:
     """Device and inode."""
     content: tuple[int, int] | None
     """Its bytes, and its last modification in nanoseconds since 1970; None while it may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTraffic:
+    """The earlier range that the answer to a traffic question is compared with."""
+
+    header: bytes
+    """A serialized `TrafficComparison` with the range."""
+    partials: TrafficPartials
+    rest: TrafficPartials | None
+    """By bin, without keys, of the groups that `partials` lack; None if they lack none."""
+    covered_us: NDArray[np.int64]
+    """Microseconds that each earlier bin covers: shape (earlier bins,)."""
+    calendar_us: NDArray[np.int64]
+    """Edges of the earlier calendar bins: shape (earlier bins + 1,), or (0,)."""
+    pair: NDArray[np.int64]
+    """By bin of the answer: the earlier bin that belongs to it, -1 without one."""

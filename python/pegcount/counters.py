@@ -6,6 +6,9 @@ Counts begin at 0 when a store is opened, and never fall; a *present* value may.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+Rejections = Mapping[str, Mapping[int, Mapping[int, int]]]
+"""Rejected records by source, by UTC day in days since 1970-01-01, and by the number of a `RejectReason`."""
+
 
 @dataclass(frozen=True, slots=True)
 class SecondsHistogram:

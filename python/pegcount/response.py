@@ -98,6 +98,19 @@ def traffic_header(
     return header + more.SerializeToString()
 
 
+def comparison_header(bins: Bins, granularity: Granularity | None, zone: Zone, now_us: int) -> bytes:
+    """Returns the serialized range of a `TrafficComparison`."""
+    return _header(traffic_pb2.TrafficComparison, bins, granularity, zone, now_us, ())
+
+
+def look_back_notice() -> reports_pb2.Notice:
+    """Returns the notice that calls before a range may be missing from it."""
+    return reports_pb2.Notice(
+        code=reports_pb2.NOTICE_CODE_BEFORE_RETENTION,
+        text="calls from before the day of the oldest record held are missing where they last into the range",
+    )
+
+
 def causes_notice(known: int, calls: int) -> reports_pb2.Notice:
     """Returns the notice that some calls carry no release cause."""
     return reports_pb2.Notice(
@@ -325,7 +338,8 @@ def _cached_header(
     messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
     if hidden:
         messages.append(_hidden_notice(", ".join(hidden)))
-    return message_class(range=resolved, notices=messages)
+    # A comparison has no notices.
+    return message_class(range=resolved, notices=messages) if messages else message_class(range=resolved)
 
 
 def _hidden_notice(names: str) -> reports_pb2.Notice:

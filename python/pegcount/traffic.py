@@ -23,6 +23,8 @@ Conditions of "count", of a record:
 | `cause_in` | its `disconnect_cause` is one of `causes` |
 | `delivered` | it is answered, or its `disconnect_cause` is one of `causes` |
 | `pdd_known` | it has a value `pdd_ms` |
+| `alerted` | it has an `alert_time` |
+| `priced` | it is answered, and has a `customer_price` |
 | `unrated` | it is answered, and lacks `customer_price` or `vendor_price` |
 
 Values of "sum" and "values", of a record; milliseconds are floor(microseconds / 1000):
@@ -35,18 +37,40 @@ Values of "sum" and "values", of a record; milliseconds are floor(microseconds /
 | `customer_price`, `vendor_price` | the price in units of 10^-9 | those without it |
 | `margin` | `customer_price` - `vendor_price` | those without both, or with different currencies |
 | `setup_second` | floor(setup / 1,000,000 us) | none |
+| `delay_ms` | 100 * floor((received - end) / 100,000 us), which may be negative | active ones |
+
+Intervals of "occupied" and "occupancy", of a record; it occupies them from the start, inclusive, to the end,
+exclusive. Its end is `end_time`, or `now_us` of the scan if it is active; one before the start is at the
+start:
+
+| name | from | records without it |
+|---|---|---|
+| `talk` | `answer_time` | those not answered |
+| `seized` | `setup_time` | none |
+
+"occupied" adds up the microseconds of each interval within the bin, as an integer of 128 bits. "occupancy" is
+the number of intervals that hold an instant, as a function of the instants in the bin: the instants at which
+it changes, ascending, each with its change, not 0. Before the bin, and from its end on, the function is 0, so
+that an interval which reaches beyond the bin begins, or ends, at its edge; the changes of a cell add up to 0,
+and cells are added up by adding the changes at each instant. Intervals that touch leave no change.
+
+These two measures are of the records that satisfy `occupancy_predicates`, whenever they were set up; a cell
+exists if one of its intervals, not empty, overlaps the bin. All other measures are of the records that
+satisfy `predicates`, in the bin of their setup time. With both, a scan with keys has a cell for each (bin,
+group) that either of them has.
 
 Currencies are the same if `currency` and `vendor_currency` are the same text, or both absent. Prices and
-margins are for "sum" alone, `setup_second` is for "values" alone.
+margins are for "sum" alone, `setup_second` and `delay_ms` are for "values" alone.
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pegcount.model import Granularity, Predicate
+from pegcount.model import Between, Bins, Granularity, Predicate, Present
 from pegcount.zone import Zone
 
 Condition = Literal[
@@ -58,10 +82,20 @@ Condition = Literal[
     "cause_in",
     "delivered",
     "pdd_known",
+    "alerted",
+    "priced",
     "unrated",
 ]
+Interval = Literal["talk", "seized"]
 RowValue = Literal[
-    "duration_ms", "ring_ms", "pdd_ms", "customer_price", "vendor_price", "margin", "setup_second"
+    "duration_ms",
+    "ring_ms",
+    "pdd_ms",
+    "customer_price",
+    "vendor_price",
+    "margin",
+    "setup_second",
+    "delay_ms",
 ]
 
 
@@ -114,6 +148,9 @@ class LocalTimeKey:
     offset_us: tuple[int, ...]
 
 
+_INT64_MAX: Final = 2**63 - 1
+_ENDED: Final = Present("end_time", wanted=True)
+
 Key = ColumnKey | PrefixKey | DeckCodeKey | QuotientKey | LocalTimeKey
 """What a record is grouped by."""
 
@@ -151,11 +188,14 @@ TrafficPredicate = Predicate | InGroups | AnyOf | Not
 class TrafficMeasure:
     """One thing to sum; see the head of the module for the names and their parameters."""
 
-    how: Literal["count", "sum", "values"]
-    what: Condition | RowValue
+    how: Literal["count", "sum", "values", "occupied", "occupancy"]
+    what: Condition | RowValue | Interval
     limit_us: int = 0
     causes: tuple[int, ...] = ()
 
+
+INTERVALS: Final = ("occupied", "occupancy")
+"""What `TrafficMeasure.how` is of measures of intervals."""
 
 CALLS: Final = TrafficMeasure("count", "all")
 ANSWERED: Final = TrafficMeasure("count", "answered")
@@ -173,6 +213,44 @@ class TrafficScan:
     measures: tuple[TrafficMeasure, ...]
     """Distinct ones."""
     code_deck: int | None = None
+    occupancy_predicates: tuple[TrafficPredicate, ...] = ()
+    """What records with an interval satisfy. None of them, and no key of a scan with intervals, is of local
+    time: the edges of bins tell these apart (`Fold`)."""
+    now_us: int = 0
+    """Where the intervals of active sessions end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """How the bins of a scan become the bins of an answer, and local times its keys.
+
+    Bins of a scan are cut wherever open hours begin or end, or the value of a key of local time changes, so
+    that each is open or closed as a whole and has one value of each such key.
+    """
+
+    bin: NDArray[np.int64]
+    """By bin of the scan: the bin of the answer, -1 if it is left out."""
+    bin_count: int
+    """Bins of the answer."""
+    keys: tuple[tuple[int, NDArray[np.int64]], ...] = ()
+    """Keys of local time, by their numbers in the answer, which ascend: the value by bin of the scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanBins:
+    """The bins of a scan for the bins of an answer, and what these cover."""
+
+    edge_us: NDArray[np.int64]
+    """Edges of the bins of the scan, in microseconds UTC: shape (bins + 1,), or (0,) without bins."""
+    fold: Fold | None
+    """How they become the bins of the answer; None: they are these."""
+    covered_us: NDArray[np.int64]
+    """Microseconds that each bin of the answer covers."""
+
+    @property
+    def bin_count(self) -> int:
+        """Bins of the scan."""
+        return max(0, len(self.edge_us) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +262,20 @@ class Figure:
     | `integer` | measure `first` |
     | `difference` | `first` - `second` |
     | `ratio` | `multiplier` * `first` / (`divisor` * `second`), the nearest double; none if `second` is 0 |
-    | `rate` | 10^6 * `first` / covered microseconds, the nearest double; none if these are 0 |
+    | `rate` | `multiplier` * `first` / covered microseconds, the nearest double; none if these are 0 |
     | `money` | `first` / 10^9 as decimal text |
     | `percentile` | the nearest rank `percent` of the values of `first`; none without values |
     | `busiest` | the greatest count among the values of `first`; 0 without values |
+    | `peak` | the greatest value of the occupancy `first`; 0 without changes |
+    | `peak_at` | the first instant at which it has this value; none if that is 0 |
 
-    `ratio` also has none where the measure `only_with`, if given, is 0.
+    `ratio` also has none where the measure `only_with`, if given, is 0. Over several bins, `busiest` and
+    `peak` are the greatest of theirs, and `peak_at` is that of the first bin with the greatest peak.
     """
 
-    form: Literal["integer", "difference", "ratio", "rate", "money", "percentile", "busiest"]
+    form: Literal[
+        "integer", "difference", "ratio", "rate", "money", "percentile", "busiest", "peak", "peak_at"
+    ]
     first: int
     second: int = 0
     multiplier: int = 1
@@ -243,6 +326,39 @@ class ListedValues:
     """Distinct ones."""
 
 
+class Comparison(IntEnum):
+    """Which earlier range an answer is compared with, with the numbers of `pegcount.v1.Comparison`."""
+
+    PREVIOUS_RANGE = 1
+    DAY = 2
+    WEEK = 3
+    MONTH = 4
+    YEAR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHours:
+    """The hours that count: on each date of the weekdays, while the local clock is within two times."""
+
+    weekdays: frozenset[int]
+    """1 (Monday) to 7 (Sunday)."""
+    from_us: int
+    """Microseconds after local midnight, inclusive."""
+    to_us: int
+    """The same, exclusive: later than `from_us`, by a day at most, so that hours may reach the next date."""
+    excluded_dates: frozenset[int] = frozenset()
+    """Dates on which hours do not begin, in days since 1970-01-01."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The earlier range that an answer is compared with."""
+
+    bins: Bins
+    pair: NDArray[np.int64]
+    """By bin of the answer: the earlier bin that belongs to it, -1 without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrafficQuery:
     """A valid traffic question. A range without an end, to now, has None as `to_us`.
@@ -255,7 +371,7 @@ class TrafficQuery:
     granularity: Granularity | None
     zone: Zone
     predicates: tuple[TrafficPredicate, ...]
-    """Those of kind, attempts, end time and filters; local times are those of the range."""
+    """Those of kind, attempts, end time and filters; local times are of the range and the earlier one."""
     keys: tuple[Key, ...]
     measures: tuple[TrafficMeasure, ...]
     """The first one counts the calls; with amounts there is `ANSWERED`, with release causes `CAUSE_KNOWN`."""
@@ -268,3 +384,26 @@ class TrafficQuery:
     """Whether a metric reads release causes, which some calls may lack."""
     listed_values: tuple[ListedValues, ...] = ()
     """Those of the kind, and of the filters that ask for values alone."""
+    local_filters: tuple[TrafficPredicate, ...] = ()
+    """Those of the predicates that are filters by local time."""
+    open_hours: OpenHours | None = None
+    """The hours that count; None: all."""
+    compare: Comparison | None = None
+    """The earlier range to compare with; None: none."""
+    ttl_us: int = 0
+    """Microseconds after its last event from which an active session is abandoned."""
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether a metric is of the time that calls occupy, not of their setup alone."""
+        return any(measure.how in INTERVALS for measure in self.measures)
+
+    def occupancy_predicates_at(self, session_now_us: int) -> tuple[TrafficPredicate, ...]:
+        """Returns what calls with an interval satisfy, those of local time left out.
+
+        These calls have ended, or are active and not abandoned at `session_now_us`.
+        """
+        left_out = (_ENDED, *self.local_filters)
+        others = (each for each in self.predicates if each not in left_out)
+        is_live = Between("received_time", session_now_us - self.ttl_us + 1, _INT64_MAX)
+        return (*others, AnyOf((_ENDED, is_live)))

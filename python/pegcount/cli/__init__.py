@@ -25,15 +25,17 @@ from pegcount.cli.deck import deck_app
 from pegcount.cli.delete import delete
 from pegcount.cli.entry import run
 from pegcount.cli.erase import erase
+from pegcount.cli.erlang import erlang
 from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
 from pegcount.cli.key import key_app
 from pegcount.cli.masking import masking
-from pegcount.cli.report import report_app
+from pegcount.cli.report import feeds, report_app
 from pegcount.cli.retention import retention
 from pegcount.cli.serve import serve
 from pegcount.cli.store_info import store_info
 from pegcount.cli.version import Version
+from pegcount.cli.watch import watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,11 +48,14 @@ app.command("backup")(backup)
 app.command("check")(check)
 app.command("export")(export)
 app.command("compare")(compare)
+app.command("feeds")(feeds)
 app.command("retention")(retention)
 app.command("delete")(delete)
 app.command("erase")(erase)
 app.command("masking")(masking)
 app.command("audit")(audit)
+app.command("watch")(watch)
+app.command("erlang")(erlang)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
 app.add_typer(key_app, name="key")

@@ -13,7 +13,7 @@ class ExclusiveOptionsError(PegcountError):
 
 def given(context: typer.Context, names: Iterable[str]) -> list[str]:
     """Returns which of some parameters have a value, from the command line or the environment."""
-    return [name for name in names if context.params[name] not in (None, False, [], ())]
+    return [name for name in names if context.params.get(name) not in (None, False, [], ())]
 
 
 def typed(context: typer.Context, names: Iterable[str]) -> list[str]:

@@ -73,6 +73,7 @@ class OutsideScopeError(PegcountError):
 
     def __init__(self, field: str, value: str, problem: str, index: int | None = None) -> None:
         """`field` is that of the request, or of the record at a position of its batch."""
+        self._given = (field, value, problem, index)
         where = field if index is None else f"records[{index}].{field}"
         metadata = {"field": field, "value": shortened(value)}
         # A record without the value would be outside, too.
@@ -81,6 +82,11 @@ class OutsideScopeError(PegcountError):
             f"{where}: {problem}; {advice}",
             **(metadata if index is None else {**metadata, "index": index}),
         )
+
+    def within(self, prefix: str) -> "OutsideScopeError":
+        """Returns the same error of a request that is a part of another one, at `prefix`."""
+        field, value, problem, index = self._given
+        return OutsideScopeError(f"{prefix}{field}", value, problem, index)
 
 
 class RotationInProgressError(PegcountError):

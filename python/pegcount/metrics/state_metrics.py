@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from pegcount.metrics.figures import Figure, gauges, seconds_of
+from pegcount.metrics.figures import Figure, counters, gauges, seconds_of
 from pegcount.metrics.labels import OF_CALL, method_values
 from pegcount.server import LaneLoad, MethodCalls, ServerState
 
@@ -15,6 +15,7 @@ def state_metrics(state: ServerState) -> Iterator[Metric]:
     """Yields the metrics of a state of the server."""
     yield _started(state.methods)
     yield from gauges(_GAUGES, state)
+    yield from counters(_COUNTERS, state)
     yield from _lane_metrics(state.lanes)
     yield health_metric(state.health)
 
@@ -67,9 +68,38 @@ _GAUGES: tuple[Figure[ServerState], ...] = (
         lambda state: state.calls_in_progress,
     ),
     Figure("pegcount_write_streams", "Open WriteRecords streams.", lambda state: state.write_streams),
+    Figure("pegcount_watch_streams", "Open WatchTraffic streams.", lambda state: state.watches.streams),
+    Figure(
+        "pegcount_watched_queries",
+        "Distinct queries of the open WatchTraffic streams.",
+        lambda state: state.watches.queries,
+    ),
     Figure(
         "pegcount_certificate_expiry_timestamp_seconds",
         "When the first of the TLS certificates in use expires, seconds since 1970 UTC.",
         lambda state: seconds_of(state.certificate_expire_us),
+    ),
+)
+
+_COUNTERS: tuple[Figure[ServerState], ...] = (
+    Figure(
+        "pegcount_watch_evaluations",
+        "Answers that were made for WatchTraffic streams.",
+        lambda state: state.watches.evaluations,
+    ),
+    Figure(
+        "pegcount_watch_evaluations_failed",
+        "Attempts at such an answer that failed; the streams go on for a while.",
+        lambda state: state.watches.failed_evaluations,
+    ),
+    Figure(
+        "pegcount_watch_evaluations_skipped",
+        "Such answers that were left out because an earlier one took longer than the interval.",
+        lambda state: state.watches.skipped_evaluations,
+    ),
+    Figure(
+        "pegcount_watch_evaluation_seconds",
+        "Seconds that these answers took, failed ones and the time that they waited for a lane included.",
+        lambda state: state.watches.evaluation_seconds,
     ),
 )

@@ -6,7 +6,9 @@ from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
 from pegcount.request.credential import credential_id, new_credential, rotation
 from pegcount.request.deletion import deletion, rule_id
+from pegcount.request.denominators import DENOMINATORS, denominators_of, with_denominators
 from pegcount.request.erasure import erasure_id, parties
+from pegcount.request.feeds import feed_query
 from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
 from pegcount.request.masking import masking
@@ -25,16 +27,20 @@ from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
 from pegcount.request.source_rule import SourceRule, ruled_source, source_rule
 from pegcount.request.traffic import traffic_query
+from pegcount.request.traffic_watch import AlertRule, TrafficWatch, from_time, traffic_watch
 from pegcount.request.usage import usage_query
 from pegcount.request.validation import Check, never_ends
 
 __all__ = [
+    "DENOMINATORS",
     "FILTER_FIELDS",
+    "AlertRule",
     "Check",
     "NamedField",
     "NamedFigure",
     "NamedIds",
     "SourceRule",
+    "TrafficWatch",
     "active_query",
     "audit_page",
     "check_counts",
@@ -46,8 +52,11 @@ __all__ = [
     "corrected_sources",
     "credential_id",
     "deletion",
+    "denominators_of",
     "erasure_id",
+    "feed_query",
     "folder_query",
+    "from_time",
     "list_fields",
     "masking",
     "named_columns",
@@ -66,5 +75,7 @@ __all__ = [
     "ruled_source",
     "source_rule",
     "traffic_query",
+    "traffic_watch",
     "usage_query",
+    "with_denominators",
 ]

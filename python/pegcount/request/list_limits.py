@@ -28,8 +28,12 @@ _TRAFFIC_COUNTS: Final = {
     "QueryTrafficRequest.metrics": _METRIC_COUNT_MAX,
     "QueryTrafficRequest.group_by": 4,
     "QueryTrafficRequest.filters": 32,
+    "QueryFeedHealthRequest.sources": 100,
+    "WatchTrafficRequest.rules": 32,
     # Those of all metrics together.
     "MetricSpec.causes": _METRIC_COUNT_MAX * _CAUSE_COUNT_MAX,
+    "OpenHours.weekdays": 7,
+    "OpenHours.excluded_dates": 400,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pegcount.data_scope import Metric
 from pegcount.request.traffic_dimensions import DIMENSIONS, is_prefix
 from pegcount.request.traffic_metrics import METRICS, metric_name
-from pegcount.v1 import reports_pb2, traffic_pb2
+from pegcount.v1 import feed_health_pb2, reports_pb2, traffic_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,19 @@ def named_ids(request: Any) -> Iterator[NamedIds]:
         case reports_pb2.QueryAsrUsageRequest():
             yield from _of_list("tenant_ids", "tenant_id", request.tenant_ids)
         case reports_pb2.QueryActiveSessionsRequest():
-            for name in ("orig_clients_id", "term_clients_id"):
-                yield from _of_list(f"filters.{name}", name, getattr(request.filters, name))
+            filters = request.filters
+            yield from _of_list("filters.orig_clients_id", "orig_clients_id", filters.orig_clients_id)
+            yield from _of_list("filters.term_clients_id", "term_clients_id", filters.term_clients_id)
         case reports_pb2.QueryFolderStatsRequest():
-            for name in ("company", "organization"):
-                yield from _of_text(name, getattr(request, name))
+            yield from _of_text("company", request.company)
+            yield from _of_text("organization", request.organization)
         case reports_pb2.QueryOriginationQualityRequest():
             yield from _of_text("account_id", request.account_id)
             yield from _of_list("account_ids", "account_id", request.account_ids)
         case traffic_pb2.QueryTrafficRequest():
             yield from _ids_of_filters(request)
+        case feed_health_pb2.QueryFeedHealthRequest():
+            yield from _of_list("sources", "source", request.sources)
 
 
 def named_fields(request: reports_pb2.QueryActiveSessionsRequest) -> Iterator[NamedField]:
@@ -94,6 +97,9 @@ def named_columns(request: Any) -> Iterator[NamedField]:
                 yield NamedField("customer_price", "customer_price")
         case traffic_pb2.QueryTrafficRequest():
             yield from _columns_of_traffic(request)
+        case feed_health_pb2.QueryFeedHealthRequest():
+            # The answer is by source, whichever are named.
+            yield NamedField("sources", "source")
     for index, name in enumerate(getattr(request, "absent", ())):
         yield NamedField(f"absent[{index}]", name)
 

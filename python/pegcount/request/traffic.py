@@ -1,12 +1,13 @@
 """Converts `QueryTrafficRequest` to `TrafficQuery`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pegcount import calendar
 from pegcount.config import Config
 from pegcount.model import Granularity, OneOf, Present, SessionKind
 from pegcount.request.list_limits import CAUSES_OF_METRIC
+from pegcount.request.open_hours import open_hours
 from pegcount.request.traffic_dimensions import (
     DIMENSIONS,
     INT64_MAX,
@@ -14,20 +15,30 @@ from pegcount.request.traffic_dimensions import (
     Part,
     dimension_name,
     is_listed_in_records,
+    is_of_local_time,
     is_of_terminating_leg,
     is_prefix,
 )
 from pegcount.request.traffic_filters import traffic_predicates
-from pegcount.request.traffic_metrics import METRICS, PARAMETERS, Parameter, metric_name, metrics_with
+from pegcount.request.traffic_metrics import (
+    METRICS,
+    PARAMETERS,
+    MetricRule,
+    Parameter,
+    metric_name,
+    metrics_with,
+)
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.traffic import (
     ANSWERED,
     CALLS,
     CAUSE_KNOWN,
+    Comparison,
     Figure,
     Key,
     ListedValues,
     LocalTimeKey,
+    OpenHours,
     Top,
     TrafficColumn,
     TrafficMeasure,
@@ -35,12 +46,21 @@ from pegcount.traffic import (
     TrafficQuery,
 )
 from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
-from pegcount.zone import Zone
+from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 
 _THRESHOLD_MS_MAX: Final = 604_800_000
 _PERCENTILE_MAX: Final = 99
 _DIGITS_MAX: Final = 8
 _INT32_MAX: Final = 2**31 - 1
+_MOVED_DAYS_MAX: Final[Mapping[int, int]] = {
+    Comparison.DAY: 1,
+    Comparison.WEEK: 7,
+    Comparison.MONTH: 31,
+    Comparison.YEAR: 366,
+}
+"""Days by which a comparison moves a range at most, by the local clock."""
+_SLACK_US: Final = 2 * US_PER_DAY
+"""More than changes of a local clock add to that; one zone has left out a day."""
 _CURRENCY_DIMENSIONS: Final = (
     traffic_pb2.TRAFFIC_DIMENSION_CURRENCY,
     traffic_pb2.TRAFFIC_DIMENSION_VENDOR_CURRENCY,
@@ -56,19 +76,21 @@ def traffic_query(
     granularity = validator.enum("granularity", request.granularity, reports_pb2.Granularity)
     to_time = request.to_time if request.HasField("to_time") else None
     from_us, to_us = validator.range_us(request.from_time, to_time, zone)
-    parts = _Parts(request, _LocalTime(zone, from_us, to_us), validator)
+    earliest_us = _earliest_us(request.compare, from_us, to_us)
+    parts = _Parts(request, _LocalTime(zone, earliest_us, to_us), validator)
     keys = tuple(parts.keys())
     columns = tuple(parts.columns())
     top = parts.top()
-    predicates = (*parts.kind(), *parts.filters())
+    kind, filters = tuple(parts.kind()), tuple(parts.filters())
     code_deck = parts.code_deck()
+    compare, hours = parts.compare(), parts.open_hours()
     validator.raise_violations()
     return TrafficQuery(
         from_us,
         to_us,
         Granularity(granularity) if granularity else None,
         zone,
-        predicates,
+        (*kind, *(each for predicates in filters for each in predicates)),
         keys,
         tuple(parts.measures),
         columns,
@@ -77,11 +99,29 @@ def traffic_query(
         parts.has_currency_keys,
         parts.tells_of_causes,
         tuple(parts.listed_values()),
+        parts.local_filters(filters),
+        hours,
+        compare,
+        config.active_ttl_seconds * US_PER_SECOND,
     )
 
 
+def _earliest_us(compare: int, from_us: int, to_us: int | None) -> int:
+    """Returns an instant before which neither a range begins nor the earlier one, microseconds UTC."""
+    if compare in _MOVED_DAYS_MAX:
+        moved_us = _MOVED_DAYS_MAX[compare] * US_PER_DAY
+    elif compare != Comparison.PREVIOUS_RANGE:
+        return from_us
+    elif to_us is None:
+        # It is as long as the time until now.
+        return min(0, from_us) - _SLACK_US
+    else:
+        moved_us = max(0, to_us - from_us)
+    return from_us - moved_us - _SLACK_US
+
+
 class _LocalTime:
-    """Makes the keys of local times in the range of a request."""
+    """Makes the keys of local times from an instant on, until the end of the range of a request."""
 
     def __init__(self, zone: Zone, from_us: int, to_us: int | None) -> None:
         self._zone, self._from_us, self._to_us = zone, from_us, to_us
@@ -124,10 +164,36 @@ class _Parts:
             yield OneOf("is_last_attempt", (1,))
         yield Present("end_time", wanted=True)
 
-    def filters(self) -> Iterable[TrafficPredicate]:
-        """Returns the predicates of the filters."""
+    def filters(self) -> Iterable[tuple[TrafficPredicate, ...]]:
+        """Yields the predicates of each filter."""
         filters = self._validator.values("filters", self._request, "filters")
         return traffic_predicates(filters, self._local_time, self._validator)
+
+    def local_filters(self, filters: Sequence[tuple[TrafficPredicate, ...]]) -> tuple[TrafficPredicate, ...]:
+        """Returns those of the predicates by filter that are of local time; the filters must be valid."""
+        by_filter = zip(self._request.filters, filters, strict=True)
+        return tuple(
+            each for spec, predicates in by_filter if is_of_local_time(spec.dimension) for each in predicates
+        )
+
+    def compare(self) -> Comparison | None:
+        """Returns the earlier range to compare with, None for none."""
+        request, validator = self._request, self._validator
+        compare = validator.enum("compare", request.compare, traffic_pb2.Comparison)
+        if compare == Comparison.YEAR and request.granularity == reports_pb2.GRANULARITY_WEEK:
+            description = (
+                "COMPARISON_YEAR does not go with bins of weeks, which begin on other dates a year earlier;"
+                " use COMPARISON_WEEK, or another granularity"
+            )
+            allowed = "COMPARISON_PREVIOUS_RANGE, COMPARISON_DAY, COMPARISON_WEEK, COMPARISON_MONTH"
+            validator.add_violation("compare", "CONFLICTING_FIELDS", description, allowed=allowed)
+        return Comparison(compare) if compare else None
+
+    def open_hours(self) -> OpenHours | None:
+        """Returns the hours that count, None for all."""
+        if not self._request.HasField("open_hours"):
+            return None
+        return open_hours(self._request.open_hours, self._validator)
 
     def listed_values(self) -> Iterable[ListedValues]:
         """Yields the values that records must carry for anything to be counted."""
@@ -244,12 +310,7 @@ class _Parts:
         for name in PARAMETERS:
             if name != rule.parameter and _is_given(given, name):
                 self._add_not_taken(f"{field}.{name}", metric_name(metric), metrics_with(name))
-        spec = traffic_pb2.MetricSpec()
-        spec.CopyFrom(given)
-        if rule.parameter == "causes":
-            self._check_causes(f"{field}.causes", given.causes)
-            if not given.causes:
-                spec.causes.extend(rule.default_causes)
+        spec = self._with_defaults(field, rule, given)
         if rule.parameter is not None and not _is_given(spec, rule.parameter):
             description = f"is required by {metric_name(metric)}{_EXAMPLES[rule.parameter]}"
             validator.add_violation(f"{field}.{rule.parameter}", "REQUIRED_FIELD_MISSING", description)
@@ -257,6 +318,21 @@ class _Parts:
             validator.number_within(f"{field}.threshold_ms", given.threshold_ms, 0, _THRESHOLD_MS_MAX)
         elif rule.parameter == "percentile":
             validator.number_within(f"{field}.percentile", given.percentile, 1, _PERCENTILE_MAX)
+        return spec
+
+    def _with_defaults(
+        self, field: str, rule: MetricRule, given: traffic_pb2.MetricSpec
+    ) -> traffic_pb2.MetricSpec:
+        """Returns a metric with what its parameter is if it is not given; reports values that are wrong."""
+        spec = traffic_pb2.MetricSpec()
+        spec.CopyFrom(given)
+        if rule.parameter == "causes":
+            self._check_causes(f"{field}.causes", given.causes)
+            if not given.causes:
+                spec.causes.extend(rule.default_causes)
+        if rule.parameter == "occupancy":
+            self._validator.enum(f"{field}.occupancy", given.occupancy, traffic_pb2.Occupancy)
+            spec.occupancy = given.occupancy or traffic_pb2.OCCUPANCY_TALK
         return spec
 
     def _check_causes(self, field: str, causes: Sequence[int]) -> None:
@@ -293,6 +369,18 @@ class _Parts:
                 " rank by another metric, or filter by a currency instead of grouping by it"
             )
             self._validator.add_violation("top.metric", "MIXED_CURRENCIES", description)
+        if metric in METRICS and not METRICS[metric].has_order:
+            others = [
+                index
+                for index, each in enumerate(self._request.metrics)
+                if each.metric in METRICS and METRICS[each.metric].has_order
+            ]
+            description = (
+                f"ranks groups by {metric_name(metric)}, an instant, by which none is more than another;"
+                " rank by another metric, such as PEAK"
+            )
+            allowed = ", ".join(map(str, others))
+            self._validator.add_violation("top.metric", "CONFLICTING_FIELDS", description, allowed=allowed)
 
     def _add_repeated(self, field: str, name: str, first_index: int) -> None:
         description = f"{name} is listed already, at position {first_index}"
@@ -308,11 +396,12 @@ _EXAMPLES: Final[dict[Parameter, str]] = {
     "threshold_ms": ": milliseconds, such as 6000",
     "percentile": f": 1 to {_PERCENTILE_MAX}, such as 95",
     "causes": ": release causes, such as 34",
+    "occupancy": ", such as OCCUPANCY_TALK",
 }
 
 
 def _is_given(spec: traffic_pb2.MetricSpec, name: Parameter) -> bool:
-    return bool(spec.causes) if name == "causes" else spec.HasField(name)
+    return bool(getattr(spec, name)) if name in ("causes", "occupancy") else spec.HasField(name)
 
 
 def _identity(spec: traffic_pb2.MetricSpec) -> bytes:

@@ -245,6 +245,11 @@ def is_prefix(number: int) -> bool:
     return isinstance(DIMENSIONS[number], _Prefix)
 
 
+def is_of_local_time(number: int) -> bool:
+    """Returns whether a dimension is a part of the local time."""
+    return isinstance(DIMENSIONS.get(number), _LocalTime)
+
+
 def is_listed_in_records(number: int) -> bool:
     """Returns whether records carry the values of a dimension as they are, and some of them lack each."""
     rule = DIMENSIONS.get(number)

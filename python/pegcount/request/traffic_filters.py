@@ -31,8 +31,8 @@ _OF_TEXTS: Final = ("texts", "text")
 
 def traffic_predicates(
     filters: Iterable[traffic_pb2.TrafficFilter], local_time: LocalTime, validator: RequestValidator
-) -> Iterator[TrafficPredicate]:
-    """Yields predicates that hold together if all filters do; reports what is wrong with the filters."""
+) -> Iterator[tuple[TrafficPredicate, ...]]:
+    """Yields for each filter predicates that hold together if it does; reports what is wrong with filters."""
     value_count = length_count = 0
     for index, message in enumerate(filters):
         field = f"filters[{index}]"
@@ -47,7 +47,7 @@ def traffic_predicates(
             if not _has_few_lengths(f"{field}.texts", length_count, validator):
                 return
         if number:
-            yield from _Filter(field, number, message, validator).predicates(local_time)
+            yield tuple(_Filter(field, number, message, validator).predicates(local_time))
 
 
 class _Filter:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 from pegcount.data_scope import Metric
-from pegcount.traffic import Condition, Currencies, Figure, RowValue, TrafficMeasure
+from pegcount.traffic import Condition, Currencies, Figure, Interval, RowValue, TrafficMeasure
 from pegcount.v1 import traffic_pb2
 
 DEFAULT_CAUSES: Final = (16, 17, 18, 19, 20, 21, 31)
@@ -21,12 +21,16 @@ NumberOf: TypeAlias = Callable[[TrafficMeasure], int]
 FigureOf: TypeAlias = Callable[[traffic_pb2.MetricSpec, NumberOf], Figure]
 """Returns the figure of a metric with its parameters."""
 
-Parameter = Literal["threshold_ms", "percentile", "causes"]
+Parameter = Literal["threshold_ms", "percentile", "causes", "occupancy"]
 PARAMETERS: Final[tuple[Parameter, ...]] = get_args(Parameter)
 
 _SUM, _MAX, _NONE = (traffic_pb2.ADDITIVITY_SUM, traffic_pb2.ADDITIVITY_MAX, traffic_pb2.ADDITIVITY_NONE)
 _LIMITED: Final = ("answered_within", "shorter")
 _BY_CAUSE: Final = ("cause_in", "delivered")
+_INTERVAL_OF: Final[Mapping[int, Interval]] = {
+    traffic_pb2.OCCUPANCY_TALK: "talk",
+    traffic_pb2.OCCUPANCY_SEIZED: "seized",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class MetricRule:
     """Fields of records that it tells of."""
     currencies: Currencies = ()
     """Columns of currencies, which must all have one value where it adds up amounts."""
+    has_order: bool = True
+    """Whether a greater value is more of something, so that groups have a rank by it."""
 
 
 def _count(what: Condition) -> MeasureOf:
@@ -64,6 +70,10 @@ def _sum(what: RowValue) -> MeasureOf:
 
 def _values(what: RowValue) -> MeasureOf:
     return lambda _: TrafficMeasure("values", what)
+
+
+def _intervals(how: Literal["occupied", "occupancy"]) -> MeasureOf:
+    return lambda spec: TrafficMeasure(how, _INTERVAL_OF.get(spec.occupancy, "talk"))
 
 
 def _whole(measure: MeasureOf) -> FigureOf:
@@ -92,12 +102,17 @@ def _percentile(values: MeasureOf) -> FigureOf:
     return lambda spec, number: Figure("percentile", number(values(spec)), percent=spec.percentile)
 
 
-def _rate(count: MeasureOf) -> FigureOf:
-    return lambda spec, number: Figure("rate", number(count(spec)))
+def _rate(total: MeasureOf, multiplier: int) -> FigureOf:
+    return lambda spec, number: Figure("rate", number(total(spec)), multiplier=multiplier)
 
 
 def _busiest(values: MeasureOf) -> FigureOf:
     return lambda spec, number: Figure("busiest", number(values(spec)))
+
+
+def _of_peak(form: Literal["peak", "peak_at"]) -> FigureOf:
+    occupancy = _intervals("occupancy")
+    return lambda spec, number: Figure(form, number(occupancy(spec)))
 
 
 def _money(total: MeasureOf) -> FigureOf:
@@ -125,7 +140,7 @@ METRICS: Final[Mapping[int, MetricRule]] = {
     traffic_pb2.TRAFFIC_METRIC_ACD: MetricRule(
         _mean_seconds(_sum("duration_ms"), _count("answered")), tells=_DURATIONS
     ),
-    traffic_pb2.TRAFFIC_METRIC_CPS: MetricRule(_rate(_count("all")), _NONE, _SUM),
+    traffic_pb2.TRAFFIC_METRIC_CPS: MetricRule(_rate(_count("all"), 1_000_000), _NONE, _SUM),
     traffic_pb2.TRAFFIC_METRIC_CPS_PEAK: MetricRule(_busiest(_values("setup_second")), _MAX, _NONE),
     traffic_pb2.TRAFFIC_METRIC_SHORT_CALLS: MetricRule(
         _whole(_count("shorter")), _SUM, _SUM, "threshold_ms", tells=_DURATIONS
@@ -199,6 +214,17 @@ METRICS: Final[Mapping[int, MetricRule]] = {
         _SUM,
         tells=frozenset({Metric.ASR, Metric.PRICE}),
         columns=_BOTH_PRICES,
+    ),
+    # From setup to end, too, a call that lasts has been answered: nobody lets it ring for an hour.
+    traffic_pb2.TRAFFIC_METRIC_OCCUPIED_US: MetricRule(
+        _whole(_intervals("occupied")), _SUM, _SUM, "occupancy", tells=_DURATIONS
+    ),
+    traffic_pb2.TRAFFIC_METRIC_ERLANG: MetricRule(
+        _rate(_intervals("occupied"), 1), _NONE, _SUM, "occupancy", tells=_DURATIONS
+    ),
+    traffic_pb2.TRAFFIC_METRIC_PEAK: MetricRule(_of_peak("peak"), _MAX, _NONE, "occupancy", tells=_DURATIONS),
+    traffic_pb2.TRAFFIC_METRIC_PEAK_AT: MetricRule(
+        _of_peak("peak_at"), parameter="occupancy", tells=_DURATIONS, has_order=False
     ),
 }
 """The rule of each metric, by its number."""

@@ -36,6 +36,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "pegcount.v1.ReportService/QueryFolderStats": _REPORTS,
     "pegcount.v1.ReportService/QueryOriginationQuality": _REPORTS,
     "pegcount.v1.TrafficService/QueryTraffic": _REPORTS,
+    "pegcount.v1.TrafficService/QueryFeedHealth": _REPORTS,
+    "pegcount.v1.TrafficService/WatchTraffic": _REPORTS,
     "pegcount.v1.RecordService/WriteRecords": Rule(Scope.WRITE_RECORDS),
     "pegcount.v1.AdminService/PutCodeDeck": _ADMIN,
     "pegcount.v1.AdminService/ListCodeDecks": _ADMIN,

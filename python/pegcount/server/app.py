@@ -50,6 +50,7 @@ from pegcount.server.sockets import ListeningPort
 from pegcount.server.undecodable_paths import accept_undecodable_paths
 from pegcount.server.unix_socket import is_unix
 from pegcount.server.unread_calls import UnreadCalls
+from pegcount.server.watch_load import WatchLoad
 from pegcount.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -306,6 +307,7 @@ class _Server:
             connections=sum(len(each.connections) for each in self._listeners),
             calls_in_progress=sum(each.calls.in_progress_count() for each in self._listeners),
             write_streams=0 if self.services is None else len(self.services.records.places),
+            watches=WatchLoad() if self.services is None else self.services.watches.load(),
             lanes={} if self.services is None else self.services.lane_loads(),
             health=self._health.states(),
             certificate_expire_us=None if self._certificates is None else self._certificates.expire_us(),

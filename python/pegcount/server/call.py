@@ -58,6 +58,8 @@ class Call:
         self._is_answered = False
         self._owed_count = 0
         self._is_read_whole = False
+        self._writing: asyncio.Future[None] | None = None
+        self._is_waiting_for_client = False
         self._on_end: Callable[[], None] | None = None
 
     def authenticate(self) -> None:
@@ -90,13 +92,31 @@ class Call:
     async def write(self, message: bytes) -> None:
         """Sends a message of a stream; waits while the client reads none."""
         self.hold_answer(message)
+        # It goes on if the call is ended meanwhile: gRPC sends no status before the message.
+        writing = self._writing = asyncio.ensure_future(self._send(message))
+        writing.add_done_callback(_look_at)
+        await asyncio.shield(writing)
+
+    async def wait_until_sent(self, seconds_max: float) -> None:
+        """Waits until gRPC has sent the last message of a stream, at most for some seconds.
+
+        Until then gRPC takes no status, and without one, a client that reads again would wait for ever.
+        """
+        if self._writing is None or self._writing.done():
+            return
+        self._is_waiting_for_client = True
         try:
-            await self._context.write(message)
-        finally:
-            self.release_answer()
-        self.observed.response_bytes += len(message)
-        self._is_answered = True
-        self._owed_count -= 1
+            await asyncio.wait([self._writing], timeout=seconds_max)
+        except asyncio.CancelledError:
+            if self._is_waiting_for_client:
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+
+    def stop_waiting(self) -> None:
+        """Ends `wait_until_sent`."""
+        if self._is_waiting_for_client:
+            self._is_waiting_for_client = False
+            self._cancel()
 
     def hold_answer(self, answer: bytes) -> None:
         """Counts an answer as unread, until `release_answer`."""
@@ -140,6 +160,22 @@ class Call:
         """
         return self._is_read_whole and self._owed_count == 0
 
+    async def _send(self, message: bytes) -> None:
+        try:
+            await self._context.write(message)
+        finally:
+            self.release_answer()
+        # At once: a client that has the message may cancel before anything else runs.
+        self.observed.response_bytes += len(message)
+        self._is_answered = True
+        self._owed_count -= 1
+
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+
+def _look_at(writing: "asyncio.Future[None]") -> None:
+    """Looks at the error of a write, as nobody else does once its call was ended."""
+    if not writing.cancelled():
+        writing.exception()

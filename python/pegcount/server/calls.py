@@ -162,9 +162,11 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
 
-    def add_response_stream(self, method: str, behavior: ResponseStreamBehavior) -> None:
+    def add_response_stream(
+        self, method: str, behavior: ResponseStreamBehavior, refusal: Refusal = never_refused
+    ) -> None:
         """Adds a method with one request and a stream of responses."""
-        named = self._counted(_Method(method, rule_of(method), CallKind.SERVER_STREAM))
+        named = self._counted(_Method(method, rule_of(method), CallKind.SERVER_STREAM, refusal))
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, self._after_reading(behavior))
@@ -243,6 +245,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         for call in self._calls:
             if call.is_stream:
                 call.end(_stopping_error())
+                call.stop_waiting()
         await self._wait_for_calls(grace_seconds)
         for call in self._calls:
             call.abort(_stopping_error())
@@ -305,6 +308,8 @@ class CallHandlers(grpc.GenericRpcHandler):
             error = caught
         observed.error, observed.caller = error, call.caller
         try:
+            if not self._is_stopping:
+                await call.wait_until_sent(self._unread_answers.read_seconds_max())
             return await status.abort(context, error, call.request_id, call.clock, call.caller)
         finally:
             # The traceback of the error has this frame: a cycle, which would keep all its frames in memory.

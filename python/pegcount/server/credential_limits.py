@@ -127,6 +127,10 @@ class AdmittedCall:
         self._account.calls.taken = max(0.0, self._account.calls.taken - 1)
         return self._limiter.pause_seconds(self._account)
 
+    def another(self) -> "AdmittedCall":
+        """Returns the part of a further report of the same call, which begins no call and ends none."""
+        return AdmittedCall(self._limiter, self._caller, self._account, 0.0)
+
     def leave(self) -> None:
         """Notes the end of the call."""
         self._account.in_progress_count -= 1

@@ -41,12 +41,21 @@ def missing_notices(
     `Store.traffic_partials`. `whole_us` are the edges of the range as one bin, or empty; `total` is asked for
     the measures of the query.
     """
-    currencies = sorted({str(name) for column in query.columns for name in column.currencies})
     if not len(whole_us):
         return ()
-    priced = {name: _priced(query, whole_us, name, partials) for name in currencies}
+    priced = _all_priced(query, whole_us, partials)
     _require_one_currency(query, priced)
     return [*_causes(query, total), *_unrated(priced, total)]
+
+
+def require_one_earlier_currency(query: TrafficQuery, whole_us: NDArray[np.int64], partials: ScanOf) -> None:
+    """Raises InvalidRequestError if a figure would add up amounts in several currencies in an earlier range.
+
+    Raises the errors of `Store.traffic_partials`, too. `whole_us` are the edges of that range, or empty.
+    """
+    if len(whole_us):
+        priced = _all_priced(query, whole_us, partials)
+        _require_one_currency(query, priced, " in the range that compare names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,12 @@ class _Priced:
     """Answered ones."""
     currencies: Mapping[_Group, Sequence[str]]
     """The currencies of the calls of each group; "" is none."""
+
+
+def _all_priced(query: TrafficQuery, whole_us: NDArray[np.int64], partials: ScanOf) -> Mapping[str, _Priced]:
+    """Returns the calls that have the price of each currency that a figure adds up."""
+    currencies = sorted({str(name) for column in query.columns for name in column.currencies})
+    return {name: _priced(query, whole_us, name, partials) for name in currencies}
 
 
 def _priced(query: TrafficQuery, whole_us: NDArray[np.int64], currency: str, partials: ScanOf) -> _Priced:
@@ -73,7 +88,7 @@ def _priced(query: TrafficQuery, whole_us: NDArray[np.int64], currency: str, par
     return _Priced(found.total(0), groups)
 
 
-def _require_one_currency(query: TrafficQuery, priced: Mapping[str, _Priced]) -> None:
+def _require_one_currency(query: TrafficQuery, priced: Mapping[str, _Priced], where: str = "") -> None:
     violations = []
     for index, column in enumerate(query.columns):
         of_groups = dict[_Group, set[str]]()
@@ -82,12 +97,12 @@ def _require_one_currency(query: TrafficQuery, priced: Mapping[str, _Priced]) ->
                 of_groups.setdefault(group, set()).update(names)
         mixed = next((names for names in of_groups.values() if len(names) > 1), None)
         if mixed is not None:
-            violations.append(_mixed(index, column.currencies, mixed))
+            violations.append(_mixed(index, column.currencies, mixed, where))
     if violations:
         raise InvalidRequestError(violations)
 
 
-def _mixed(index: int, columns: Sequence[str], names: set[str]) -> Violation:
+def _mixed(index: int, columns: Sequence[str], names: set[str], where: str) -> Violation:
     """Returns the violation that amounts in several currencies would be added up."""
     # An absent currency comes last.
     shown = [shortened(name) or "none" for name in sorted(names, key=lambda name: (not name, name))]
@@ -97,7 +112,7 @@ def _mixed(index: int, columns: Sequence[str], names: set[str]) -> Violation:
     dimensions = " and ".join(name.upper() for name in columns)
     # Groups by both currencies of a margin would have amounts in two of them, too.
     advice = f"group by {dimensions} or filter" if len(columns) == 1 else f"filter {dimensions}"
-    description = f"adds up amounts in several currencies, {listed}{rest}: {advice} by one"
+    description = f"adds up amounts in several currencies{where}, {listed}{rest}: {advice} by one"
     return Violation(f"metrics[{index}]", "MIXED_CURRENCIES", description, {"currencies": listed})
 
 

@@ -1,10 +1,10 @@
 """Refuses to make many bins on the event loop, where a report with few bins is prepared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pegcount.model import Granularity, QualityQuery, UsageQuery
-from pegcount.traffic import TrafficQuery
+from pegcount.traffic import LocalTimeKey, TrafficQuery
 from pegcount.zone import US_PER_DAY
 
 _US_PER_MINUTE: Final = 60_000_000
@@ -29,11 +29,27 @@ def require_few_bins(
     query: UsageQuery | QualityQuery | TrafficQuery, now_us: int, bin_count_max: int | None
 ) -> None:
     """Raises ManyBinsError for a range of about more bins than `bin_count_max`; None is without limit."""
-    to_us = now_us if query.to_us is None else query.to_us
-    if query.granularity is None:
+    if bin_count_max is None:
         return
-    if bin_count_max is not None and to_us - query.from_us > bin_count_max * _BIN_US[query.granularity]:
+    length_us = (now_us if query.to_us is None else query.to_us) - query.from_us
+    widths_us = [] if query.granularity is None else [_BIN_US[query.granularity]]
+    if isinstance(query, TrafficQuery):
+        widths_us += _cut_widths_us(query)
+        # An earlier range has as many.
+        widths_us *= 1 if query.compare is None else 2
+    if sum(length_us / width_us for width_us in widths_us) > bin_count_max:
         raise ManyBinsError
+
+
+def _cut_widths_us(query: TrafficQuery) -> Iterator[int]:
+    """Yields about how wide the bins are into which open hours and local times cut those of an answer."""
+    if query.open_hours is not None:
+        # Hours begin and end on each day.
+        yield US_PER_DAY // 2
+    if query.has_intervals and (
+        query.local_filters or any(isinstance(key, LocalTimeKey) for key in query.keys)
+    ):
+        yield _BIN_US[Granularity.HOUR]
 
 
 def require_few_days(from_date: int, to_date: int, day_count_max: int | None) -> None:

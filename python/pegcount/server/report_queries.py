@@ -29,16 +29,10 @@ class ReportQueries:
         """
         if records.data_scope is not None:
             message_class, _ = self._made_of[method]
-            require_visible(self._parse(message_class, data, check), records.data_scope)
+            require_visible(self.parse(message_class, data, check), records.data_scope)
         return self._queries.query(method, data, check)
 
-    def _read(
-        self, message_class: Any, make_query: Callable[..., Any], data: bytes, check: request.Check
-    ) -> Any:
-        """Parses and validates a request; callers with different data scopes share the query."""
-        return make_query(self._parse(message_class, data, check), self._config, check)
-
-    def _parse(self, message_class: Any, data: bytes, check: request.Check) -> Any:
+    def parse(self, message_class: Any, data: bytes, check: request.Check) -> Any:
         """Parses a request; calls `check` before and after, and counts the lists of a long one first."""
         check()
         request.check_size(data, self._config.report_request_bytes_max)
@@ -50,3 +44,9 @@ class ReportQueries:
         message = request.parse(message_class, data, self._config.report_request_bytes_max)
         check()
         return message
+
+    def _read(
+        self, message_class: Any, make_query: Callable[..., Any], data: bytes, check: request.Check
+    ) -> Any:
+        """Parses and validates a request; callers with different data scopes share the query."""
+        return make_query(self.parse(message_class, data, check), self._config, check)

@@ -24,6 +24,7 @@ from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns
 from pegcount.server.prepared_report import Answer, Prepare, PreparedReport
 from pegcount.server.quick_bins import ManyBinsError
+from pegcount.server.report_call import ReportCall
 from pegcount.server.report_cost import Lane, estimated_cost_us, lane_of
 from pegcount.server.server_state import LaneLoad
 from pegcount.server.unread_answers import UnreadAnswers
@@ -80,19 +81,38 @@ class ReportRunner:
         """Returns the behavior of a method that answers a report."""
 
         async def run(data: bytes, call: Call) -> bytes:
-            begin_s = asyncio.get_running_loop().time()
-            try:
-                found = await self._found(prepare, data, call)
-            finally:
-                if call.admitted is not None:
-                    call.admitted.end_report()
-            if found.search is None:
-                return found.data
-            notices = await self._notices(found.search, call, begin_s)
-            has_room = len(found.data) + len(notices) <= self._config.answer_bytes_max
-            return found.data + notices if has_room else found.data
+            return await self.answer(prepare, data, call)
 
         return run
+
+    async def answer(self, prepare: Prepare, data: bytes, call: ReportCall) -> bytes:
+        """Returns the serialized answer of a report, with the notices about values that no record carries."""
+        begin_s = asyncio.get_running_loop().time()
+        try:
+            found = await self._found(prepare, data, call)
+        finally:
+            if call.admitted is not None:
+                call.admitted.end_report()
+        if found.search is None:
+            return found.data
+        notices = await self._notices(found.search, call, begin_s)
+        has_room = len(found.data) + len(notices) <= self._config.answer_bytes_max
+        return found.data + notices if has_room else found.data
+
+    async def read(
+        self, read: Callable[[core.CancelToken], _Result], data: bytes, call: ReportCall
+    ) -> _Result:
+        """Returns what `read` makes of a serialized request: of a short one on the event loop."""
+
+        def limited(limit: QueryDeadline) -> _Result:
+            with limit:
+                return read(limit.cancel_token)
+
+        call.clock.enter(Phase.CALENDAR)
+        if len(data) <= self._config.tuning.cached_request_bytes_max:
+            limit = QueryDeadline(call.time_remaining(), self._live.now)
+            return await self._turns.run(call.turn, partial(limited, limit))
+        return await self._run(self._small, call, limited)
 
     def refusal(self, connection: Connection, caller: Caller | None) -> OverloadedError | None:
         """Returns why the next report of a caller is refused, whatever it asks; None if it is not."""
@@ -111,7 +131,7 @@ class ReportRunner:
         self._large.close()
         self._searches.close()
 
-    async def _found(self, prepare: Prepare, data: bytes, call: Call) -> Answer:
+    async def _found(self, prepare: Prepare, data: bytes, call: ReportCall) -> Answer:
         """Returns the answer of a report from the lane that suits it."""
         found: _Found | None = None
         call.clock.enter(Phase.QUEUE)
@@ -126,7 +146,7 @@ class ReportRunner:
         threads = self._small if lane is Lane.SMALL else self._large
         return await self._run(threads, call, partial(_answer, report, call))
 
-    def _begin(self, prepare: Prepare, data: bytes, call: Call) -> "_Found | None":
+    def _begin(self, prepare: Prepare, data: bytes, call: ReportCall) -> "_Found | None":
         """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
         limit = QueryDeadline(call.time_remaining(), self._live.now)
         limit.check()
@@ -141,7 +161,7 @@ class ReportRunner:
             lane = self._charged_lane(report, records, call)
         return _answer(report, call, limit) if lane is Lane.INLINE else (lane, report)
 
-    def _prepare(self, prepare: Prepare, data: bytes, call: Call, limit: QueryDeadline) -> "_Found":
+    def _prepare(self, prepare: Prepare, data: bytes, call: ReportCall, limit: QueryDeadline) -> "_Found":
         """Prepares a report on a thread of the small lane, and answers it there unless it is large."""
         call.clock.enter(Phase.CALENDAR)
         with limit:
@@ -150,11 +170,11 @@ class ReportRunner:
             lane = self._charged_lane(report, records, call)
         return (lane, report) if lane is Lane.LARGE else _answer(report, call, limit)
 
-    def _visible_records(self, call: Call) -> VisibleRecords:
+    def _visible_records(self, call: ReportCall) -> VisibleRecords:
         data_scope = None if call.caller is None else call.caller.data_scope
         return VisibleRecords(self._store, data_scope, self._known_days, call.observed.note_rows)
 
-    def _charged_lane(self, report: PreparedReport, records: VisibleRecords, call: Call) -> Lane:
+    def _charged_lane(self, report: PreparedReport, records: VisibleRecords, call: ReportCall) -> Lane:
         """Returns the lane of a report, whose estimated cost its credential pays; see `AdmittedCall`.
 
         Notes the bins of the report.
@@ -166,7 +186,7 @@ class ReportRunner:
             call.admitted.charge(cost_us if isfinite(cost_us) else self._config.tuning.small_cost_us_max)
         return lane_of(report, cost_us, self._config.tuning)
 
-    async def _notices(self, search: UnseenSearch, call: Call, begin_s: float) -> bytes:
+    async def _notices(self, search: UnseenSearch, call: ReportCall, begin_s: float) -> bytes:
         """Returns serialized notices about filter values that no record carries, on a thread.
 
         The answer is right without them: if they take too long, or fail, it goes out without. `begin_s` is
@@ -191,7 +211,7 @@ class ReportRunner:
             raise
 
     async def _run(
-        self, lane: "_ThreadLane", call: Call, work: Callable[[QueryDeadline], _Result]
+        self, lane: "_ThreadLane", call: ReportCall, work: Callable[[QueryDeadline], _Result]
     ) -> _Result:
         """Runs work on a thread of a lane once a place is free."""
         call.clock.enter(Phase.QUEUE)
@@ -240,7 +260,7 @@ class _ThreadLane:
         self.threads.shutdown(wait=False)
 
 
-def _answer(report: PreparedReport, call: Call, limit: QueryDeadline) -> Answer:
+def _answer(report: PreparedReport, call: ReportCall, limit: QueryDeadline) -> Answer:
     call.clock.enter(Phase.STORE)
     begin_s = time.monotonic()
     if call.admitted is not None:

@@ -22,11 +22,21 @@ _CACHE_SIZE: Final = 1_000
 """Data scopes whose values are kept as sets: those of the credentials in use."""
 
 
-def require_visible(message: Any, scope: DataScope) -> None:
+def require_visible(message: Any, scope: DataScope, prefix: str = "") -> None:
     """Raises OutsideScopeError if a request for a report names an id outside a data scope, or a hidden field.
 
-    Hidden filters count first, then each in the order of the request.
+    Hidden filters count first, then each in the order of the request. `prefix` is before the path of the
+    field in the error, where the request is a part of another one.
     """
+    try:
+        _require_visible(message, scope)
+    except OutsideScopeError as error:
+        if not prefix:
+            raise
+        raise error.within(prefix) from None
+
+
+def _require_visible(message: Any, scope: DataScope) -> None:
     _require_shown(request.named_columns(message), hidden_fields(scope))
     allowed, company = _allowed_values(scope), ""
     for named in request.named_ids(message):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pegcount.server.observed_call import CallKind
+from pegcount.server.watch_load import WatchLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class ServerState:
     """Calls that have begun and were not refused at once."""
     write_streams: int
     """Open WriteRecords streams."""
+    watches: WatchLoad
     lanes: Mapping[str, LaneLoad]
     """By name: inline, small, large, search."""
     health: Mapping[str, bool]

@@ -14,6 +14,7 @@ from pegcount.server.authentication import Authentication
 from pegcount.server.credential_watch import follow_credentials, save_uses, watch_credentials
 from pegcount.server.expiry_notice import ExpiryNotices
 from pegcount.server.fault_health import CREDENTIALS_HEALTH, watch_fault
+from pegcount.server.feed_health import FeedHealthService
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listener import Listener
@@ -24,6 +25,7 @@ from pegcount.server.report_runner import ReportRunner
 from pegcount.server.reports import ReportService
 from pegcount.server.server_state import LaneLoad
 from pegcount.server.traffic import TrafficService
+from pegcount.server.watching import TrafficWatches
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 
@@ -31,8 +33,11 @@ _REPORT_SERVICES: Final = (
     reports_pb2.DESCRIPTOR.services_by_name["ReportService"],
     traffic_pb2.DESCRIPTOR.services_by_name["TrafficService"],
 )
-REPORT_METHODS: Final = {each.full_name: each.methods_by_name for each in _REPORT_SERVICES}
-"""The methods that answer reports, by service."""
+REPORT_METHODS: Final = {
+    each.full_name: {method.name: method for method in each.methods if not method.server_streaming}
+    for each in _REPORT_SERVICES
+}
+"""The methods that answer a report once, by service."""
 _ADMIN_METHODS: Final = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods
 REPORTS, TRAFFIC = REPORT_METHODS
 RECORDS: Final = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
@@ -69,12 +74,19 @@ class Services:
         self._admin = AdminRunner(live, AdminService(config, store, rules, self._credentials), audit)
         self._reflection: ReflectionService | None = None
         notices = ExpiryNotices(config, self._credentials, clock)
-        reports, traffic = ReportService(config, clock).reports(), TrafficService(config, clock).reports()
-        for service, of_service in ((REPORTS, reports), (TRAFFIC, traffic)):
+        traffic = TrafficService(config, clock)
+        for service, of_service in (
+            (REPORTS, ReportService(config, clock).reports()),
+            (TRAFFIC, traffic.reports() | FeedHealthService(config, clock).reports()),
+        ):
             for name, prepare in of_service.items():
                 message_class = GetMessageClass(REPORT_METHODS[service][name].output_type)
                 behavior = notices.added(self._reports.behavior(prepare), message_class)
                 main.calls.add_unary(f"{service}/{name}", behavior, self._reports.refusal)
+        self.watches = TrafficWatches(live, traffic, self._reports, clock)
+        main.calls.add_response_stream(
+            f"{TRAFFIC}/WatchTraffic", self.watches.watch, self.watches.places.refusal
+        )
         main.calls.add_stream(
             f"{RECORDS}/WriteRecords", self.records.write_records, self.records.places.refusal
         )
@@ -96,7 +108,7 @@ class Services:
     def background_work(self, health: HealthService) -> Iterator[Coroutine[object, object, None]]:
         """Returns work that lasts as long as the services do."""
         config, store, authentication = self._live.now, self._store, self._authentication
-        places = [self.records.places]
+        places = [self.records.places, self.watches.places]
         if self._reflection is not None:
             places.append(self._reflection.places)
         yield end_old_streams(places, config.stream_look_seconds)
@@ -117,7 +129,7 @@ class Services:
 
     def close(self) -> None:
         """Ends the threads of the services, whose calls have ended."""
-        for service in (self._reports, self._admin, self._denied):
+        for service in (self.watches, self._reports, self._admin, self._denied):
             service.close()
 
     def _add_admin(self, listener: Listener) -> None:

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from pegcount import core
-from pegcount.data_scope import DataScope
+from pegcount.counters import Rejections
+from pegcount.data_scope import DIMENSIONS, DataScope
 from pegcount.errors import DataDamagedError
 from pegcount.model import Measure, OneOf, Predicate, Scan
 from pegcount.server.scope_predicates import scope_predicates
@@ -22,6 +23,8 @@ from pegcount.zone import US_PER_DAY
 
 _END_DAY: Final = 84_006
 """2200-01-01 in days since 1970-01-01: every record is set up before."""
+SETUP_END_US: Final = _END_DAY * US_PER_DAY
+"""The same in microseconds UTC."""
 _NAME_COUNT_MAX: Final = 2**31 - 1
 _KNOWN_DAY_COUNT: Final = 1_000
 
@@ -89,17 +92,35 @@ class VisibleRecords:
         self, scan: TrafficScan, cell_count_max: int, cancel_token: core.CancelToken
     ) -> core.TrafficPartials:
         """Returns the measures of the visible records; see `Store.traffic_partials`."""
-        within = replace(scan, predicates=(*scan.predicates, *self._predicates))
+        # Calls that occupy a line are selected apart from those that are set up.
+        within = replace(
+            scan,
+            predicates=(*scan.predicates, *self._predicates),
+            occupancy_predicates=(*scan.occupancy_predicates, *self._predicates),
+        )
         partials = self._store.traffic_partials(within, cell_count_max, cancel_token)
         self._note_rows(partials.row_count)
         return partials
 
-    def latest_setup_us(self) -> int | None:
-        """Returns the latest setup time of all records in microseconds UTC, None if none are held.
+    def latest_setup_us(self, cancel_token: core.CancelToken) -> int | None:
+        """Returns the latest setup time of all records; see `Store.latest_setup_us`.
 
         None with a data scope, too: when others have records is not for its caller to know.
         """
-        return self._store.info().last_setup_us if self.data_scope is None else None
+        return self._store.latest_setup_us(cancel_token) if self.data_scope is None else None
+
+    def rejections(self) -> Rejections:
+        """Returns the rejected records; see `Store.rejections`.
+
+        With a data scope, those of its sources if it names nothing else: of a rejected record the store knows
+        the source alone.
+        """
+        scope = self.data_scope
+        if scope is None or not self._predicates:
+            return self._store.rejections()
+        if any(getattr(scope, each.name) for each in DIMENSIONS if each.name != "source"):
+            return {}
+        return {name: days for name, days in self._store.rejections().items() if name in scope.source}
 
     def estimate(self, scan: Scan) -> int | None:
         """Returns about how many rows `partials` would read; see `Store.estimate`."""

@@ -70,6 +70,8 @@ _EXCEPTIONS: Final[Mapping[str, Range]] = {
     "credential_notice_seconds": _SECONDS_FROM_0,
     "write_stream_idle_seconds": _SECONDS_FROM_0,
     "stream_yield_seconds": _SECONDS_FROM_0,
+    "watch_stream_idle_seconds": _SECONDS_FROM_0,
+    "watch_retry_seconds_max": _SECONDS_FROM_0,
     "correction_wait_seconds": _SECONDS_FROM_0,
     "notice_seconds_max": _SECONDS_FROM_0,
     "stop_grace_seconds": _SECONDS_FROM_0,

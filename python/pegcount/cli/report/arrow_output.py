@@ -23,6 +23,9 @@ _TYPES: Final = {
     Kind.DURATION_MS: pa.int64(),
     Kind.DURATION_S: pa.int64(),
     Kind.MILLISECONDS: pa.int64(),
+    Kind.DURATION_US: pa.int64(),
+    Kind.ERLANGS: pa.float64(),
+    Kind.CHANGE: pa.float64(),
     Kind.AMOUNT: pa.string(),
     Kind.FLAG: pa.bool_(),
 }

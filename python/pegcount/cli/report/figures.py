@@ -13,6 +13,7 @@ from pegcount.zone import Zone
 
 NO_VALUE: Final = "-"
 ROLLED_UP: Final = "(all)"
+OTHER: Final = "(other)"
 NO_TEXT: Final = "(none)"
 """The empty text, which is a value; a folder that calls lack is one."""
 TOTAL: Final = "total"
@@ -21,7 +22,7 @@ _DAY_BINS: Final = ("DAY", "WEEK", "MONTH")
 _LOCAL: Final = TimeForm(fraction_digit_count_max=6)
 _FRACTION: Final = re.compile(r"\.[0-9]+")
 _EXACT_RATE_MIN: Final = 1_000
-"""Calls per second from which three digits would hide some before the decimal point."""
+"""Calls per second, or erlangs, from which three digits would hide some before the decimal point."""
 _RATE_DIGITS: Final = 3
 
 
@@ -82,6 +83,10 @@ def cells(table: ReportTable, row: Row, style: TimeStyle) -> list[str]:
         ROLLED_UP if kept <= place < table.key_count else figure(value, column.kind, style)
         for place, (value, column) in enumerate(zip(row.values, table.columns, strict=True))
     ]
+    if row.is_other:
+        # A time is the bin, which all other groups together have as well.
+        keys = zip(texts[: table.key_count], table.columns, strict=False)
+        texts[: table.key_count] = [text if column.kind is Kind.TIME else OTHER for text, column in keys]
     return [TOTAL, *texts[1:]] if table.key_count and kept == 0 else texts
 
 
@@ -140,6 +145,9 @@ _NUMBERS: Final[dict[Kind, Callable[[int | float], str]]] = {
     Kind.RATE: _rate,
     Kind.DURATION_MS: lambda value: _duration(int(value) // 1_000),
     Kind.DURATION_S: lambda value: _duration(int(value)),
+    Kind.DURATION_US: lambda value: _duration(int(value) // 1_000_000),
+    Kind.ERLANGS: _rate,
+    Kind.CHANGE: "{:+,.1f}%".format,
     Kind.MILLISECONDS: "{:,}".format,
     Kind.FLAG: lambda value: "yes" if value else "no",
 }

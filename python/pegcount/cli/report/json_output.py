@@ -16,6 +16,8 @@ def json_text(table: ReportTable, *, one_line: bool) -> str:
         "totals": dict(table.totals),
         "notices": [asdict(notice) for notice in table.notices],
     }
+    if table.alerts is not None:
+        document["alerts"] = [asdict(alert) for alert in table.alerts]
     if table.subtotals:
         document["subtotals"] = [{**_fields(table, row), "level": row.level} for row in table.subtotals]
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=None if one_line else 2)

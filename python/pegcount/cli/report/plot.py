@@ -67,12 +67,14 @@ def _charted(
 
 
 def _first_figure(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
-    """Yields a horizontal bar per row, of the first figure."""
-    if table.key_count == len(table.columns):
-        yield from wrapped("no quantity and no duration to draw; add one of them to the fields", width)
+    """Yields a horizontal bar per row, of the first figure that is a number."""
+    places = range(table.key_count, len(table.columns))
+    place = next((each for each in places if table.columns[each].kind.is_figure), None)
+    if place is None:
+        yield from wrapped("no number to draw; add a figure that is one, such as a quantity", width)
         return
-    shown = table.columns[table.key_count]
-    values = [row.values[table.key_count] for row in table.rows]
+    shown = table.columns[place]
+    values = [row.values[place] for row in table.rows]
     texts = [figure(value, shown.kind, style) for value in values]
     labels = [" / ".join(cells(table, row, style)[: table.key_count]) for row in table.rows]
     yield from wrapped(shown.heading, width)
@@ -123,4 +125,5 @@ _PLOTS: Final = {
     "folders": _folders,
     "quality": _quality,
     "traffic": _first_figure,
+    "busy-hour": _first_figure,
 }

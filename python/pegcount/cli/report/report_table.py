@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Value: TypeAlias = str | int | float | bool | None
 """An exact value of an answer; None where it has no value."""
+
+
+OTHER_COLUMN: Final = "other"
+"""The column that tells whether a row is all groups together that an answer left out."""
 
 
 class Kind(Enum):
@@ -34,6 +38,12 @@ class Kind(Enum):
     """A sum of durations in whole seconds."""
     MILLISECONDS = "milliseconds"
     """A time of one call."""
+    DURATION_US = "duration_us"
+    """A sum of durations in microseconds."""
+    ERLANGS = "erlangs"
+    """Traffic intensity."""
+    CHANGE = "change"
+    """A change in percent, with its sign."""
     AMOUNT = "amount"
     """An amount of money: a decimal text, as a float would round it."""
     FLAG = "flag"
@@ -63,6 +73,8 @@ class Row:
     values: tuple[Value, ...]
     level: int | None = None
     """How many key columns are kept; the others are rolled up. None: all."""
+    is_other: bool = False
+    """Whether its keys of groups are those of all other groups together."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,24 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class FiringAlert:
+    """A rule of a watch that fires for a group."""
+
+    rule: str
+    """As it was given."""
+    keys: Mapping[str, Value]
+    """The group: the values of the dimensions."""
+    other: bool
+    """Whether the group is all others together."""
+    start_time: str | None
+    """Start of the bin that decided it, RFC 3339 in the zone of the report."""
+    value: Value
+    """The figure in this bin."""
+    denominator: int | None
+    """What the figure divides by there."""
+
+
+@dataclass(frozen=True)
 class Range:
     """What the request came to mean; times are RFC 3339 in `time_zone`."""
 
@@ -102,7 +132,7 @@ class ReportTable:
     """A whole answer."""
 
     report: str
-    """The command: usage, active, folders, quality or traffic."""
+    """The command: usage, active, folders, quality, traffic, busy-hour or feeds."""
     subject: str
     """What the figures are of, such as `CALL sessions per DAY`."""
     range: Range
@@ -118,6 +148,8 @@ class ReportTable:
     """The totals of the answer by field name, exact."""
     remarks: tuple[Remark, ...]
     notices: tuple[Notice, ...]
+    alerts: tuple[FiringAlert, ...] | None = None
+    """What fires; None except in a watch."""
 
     @property
     def sums(self) -> list[Row]:

@@ -7,7 +7,7 @@ from typing import Final
 from rich.cells import cell_len
 
 from pegcount.cli.report.figures import TimeStyle, cells, figure, printable, time_style, title
-from pegcount.cli.report.report_table import Column, Kind, Remark, ReportTable, Row
+from pegcount.cli.report.report_table import OTHER_COLUMN, Column, Kind, Remark, ReportTable, Row
 from pegcount.cli.report.text_lines import padded_left, padded_right, wrapped
 from pegcount.cli.report.vertical import blocks
 
@@ -47,19 +47,25 @@ def table_lines(table: ReportTable, width: int) -> Iterator[str]:
 
 
 def _shown(table: ReportTable) -> ReportTable:
-    """Returns the table without flags that are set in all rows: only an exception is worth a column."""
+    """Returns the table without flags that need no column.
+
+    Of one that is set in all rows, only an exception would be worth it; a row of all other groups says so in
+    its keys.
+    """
     kept = [
         place
         for place, column in enumerate(table.columns)
-        if column.kind is not Kind.FLAG or not all(row.values[place] for row in table.rows)
+        if column.name != OTHER_COLUMN
+        and (column.kind is not Kind.FLAG or not all(row.values[place] for row in table.rows))
     ]
 
     def narrowed(row: Row) -> Row:
-        return Row(tuple(row.values[place] for place in kept), row.level)
+        return replace(row, values=tuple(row.values[place] for place in kept))
 
     return replace(
         table,
         columns=tuple(table.columns[place] for place in kept),
+        key_count=sum(place < table.key_count for place in kept),
         rows=tuple(map(narrowed, table.rows)),
         subtotals=tuple(map(narrowed, table.subtotals)),
         total_row=None if table.total_row is None else narrowed(table.total_row),

@@ -22,6 +22,7 @@ from pegcount.cli.report.options import (
 from pegcount.cli.report.report_table import ReportTable
 from pegcount.cli.report.run import run_report
 from pegcount.cli.report.time_range import time_range
+from pegcount.cli.report.traffic_options import Attempts, By, CodeDeck, Kind, Occupancy, Where, WhereNot
 from pegcount.cli.report.traffic_request import traffic_request
 from pegcount.cli.report.traffic_table import traffic_table
 from pegcount.client import Client
@@ -34,35 +35,33 @@ def traffic(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METRIC", help="A figure: calls, asr, pdd_percentile=95, ner=16,17 …; repeatable."
+            metavar="METRIC", help="A figure: calls, asr, pdd_percentile=95, peak=seized …; repeatable."
         ),
     ] = None,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIMENSION", help="Group by term_accounts_id, dst_prefix:4, weekday …; repeatable."
-        ),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="Calls with tenant_id=1,2, cause=1..31, folder= …; repeatable."
-        ),
-    ] = None,
-    where_not: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Calls without, in the same forms; repeatable."),
-    ] = None,
+    by: By = None,
+    where: Where = None,
+    where_not: WhereNot = None,
     from_time: FromTime = None,
     to_time: ToTime = None,
     last: Last = None,
     granularity: Annotated[
         str | None, typer.Option(help="Width of the bins, MINUTE to MONTH. Default: one bin.")
     ] = None,
-    attempts: Annotated[
-        str | None, typer.Option(help="LAST (of each call) or ALL; needed with term_ dimensions.")
+    attempts: Attempts = None,
+    kind: Kind = "CALL",
+    occupancy: Occupancy = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="With PREVIOUS_RANGE, DAY, WEEK, MONTH or YEAR: the same range before."),
     ] = None,
-    kind: Annotated[str, typer.Option(help="CALL, ASR or TTS.")] = "CALL",
+    open_hours: Annotated[
+        str | None,
+        typer.Option(metavar="HOURS", help='Local hours that count, such as "mon-fri 08:00-18:00".'),
+    ] = None,
+    closed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DATE", help="A date that does not count, 2026-12-25; repeatable."),
+    ] = None,
     top: Annotated[
         int | None, typer.Option(metavar="N", help="The first N groups by the first metric.")
     ] = None,
@@ -71,9 +70,7 @@ def traffic(
     ] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="The least values first.")] = False,
     other: Annotated[bool, typer.Option("--other", help="All other groups as one more.")] = False,
-    code_deck: Annotated[
-        int | None, typer.Option(metavar="ID", help="Codes, names and countries from a code deck.")
-    ] = None,
+    code_deck: CodeDeck = None,
     time_zone: TimeZone = "UTC",
     as_json: Json = False,
     as_csv: Csv = False,

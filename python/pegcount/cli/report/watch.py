@@ -16,15 +16,15 @@ _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600}
 _SECONDS_MIN: Final = 1.0
 
 
-def read_interval(text: str) -> float:
+def read_interval(text: str, option: str = "--watch") -> float:
     """Returns the seconds of an interval such as `5s`; raises ReportOptionError below 1 s."""
     match = _INTERVAL.fullmatch(text.strip())
     if match is None:
         hint = f'; did you mean "{text}s"?' if text.isdecimal() else ""
-        raise ReportOptionError(f"--watch: {text!r} is no interval, such as 5s or 1m{hint}")
+        raise ReportOptionError(f"{option}: {text!r} is no interval, such as 5s or 1m{hint}")
     seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
     if seconds < _SECONDS_MIN:
-        raise ReportOptionError(f"--watch: {text!r} is less than {_SECONDS_MIN:g} s")
+        raise ReportOptionError(f"{option}: {text!r} is less than {_SECONDS_MIN:g} s")
     return seconds
 
 
