@@ -2,16 +2,24 @@
 
 from importlib.metadata import version
 
+from pegcount_client.alerts import AlertRule, TrafficAlert
 from pegcount_client.async_client import AsyncClient
 from pegcount_client.async_record_writer import AsyncRecordWriter
+from pegcount_client.async_traffic_watch import AsyncTrafficWatch
+from pegcount_client.busy_hour import BusyHour, PeakHour, QuarterHour, busy_hour, busy_hours
 from pegcount_client.channel import Tls
 from pegcount_client.client import Client
 from pegcount_client.enums import (
     Additivity,
+    AlertComparison,
+    AlertState,
     Attempts,
+    Comparison,
+    FeedFinding,
     Granularity,
     Grouping,
     NoticeCode,
+    Occupancy,
     ReleaseParty,
     SessionEvent,
     SessionKind,
@@ -23,9 +31,11 @@ from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
+    FeedHealthQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
     TrafficQuery,
+    TrafficWatchQuery,
 )
 from pegcount_client.record import Record
 from pegcount_client.record_writer import RecordWriter
@@ -35,6 +45,9 @@ from pegcount_client.reports import (
     AsrUsage,
     AsrUsageBin,
     AsrUsageTotals,
+    Feed,
+    FeedHealth,
+    FeedRejections,
     FolderAgentRow,
     FolderStats,
     FolderStatsRow,
@@ -45,6 +58,7 @@ from pegcount_client.reports import (
     OriginationQualityTotals,
     ReportRange,
     Traffic,
+    TrafficComparison,
     TrafficFigures,
     TrafficMetricColumn,
     TrafficRow,
@@ -52,7 +66,8 @@ from pegcount_client.reports import (
 from pegcount_client.retry import RetryPolicy
 from pegcount_client.rows import Rows
 from pegcount_client.times import UnknownZoneError
-from pegcount_client.traffic_query import GroupBy, Metric, Top, Where
+from pegcount_client.traffic_query import GroupBy, Metric, OpenHours, Top, Where
+from pegcount_client.traffic_watch import TrafficWatch, WatchState
 from pegcount_client.write_summary import Rejection, WriteSummary
 
 __version__ = version("pegcount-client")
@@ -62,15 +77,26 @@ __all__ = [
     "ActiveSessions",
     "ActiveSessionsQuery",
     "Additivity",
+    "AlertComparison",
+    "AlertRule",
+    "AlertState",
     "AsrUsage",
     "AsrUsageBin",
     "AsrUsageQuery",
     "AsrUsageTotals",
     "AsyncClient",
     "AsyncRecordWriter",
+    "AsyncTrafficWatch",
     "Attempts",
+    "BusyHour",
     "Client",
+    "Comparison",
     "DecimalFilter",
+    "Feed",
+    "FeedFinding",
+    "FeedHealth",
+    "FeedHealthQuery",
+    "FeedRejections",
     "FolderAgentRow",
     "FolderStats",
     "FolderStatsQuery",
@@ -83,11 +109,15 @@ __all__ = [
     "Metric",
     "Notice",
     "NoticeCode",
+    "Occupancy",
+    "OpenHours",
     "OriginationQuality",
     "OriginationQualityBin",
     "OriginationQualityQuery",
     "OriginationQualityTotals",
+    "PeakHour",
     "PegcountError",
+    "QuarterHour",
     "Record",
     "RecordWriter",
     "RecordsRejectedError",
@@ -102,14 +132,21 @@ __all__ = [
     "Tls",
     "Top",
     "Traffic",
+    "TrafficAlert",
+    "TrafficComparison",
     "TrafficDimension",
     "TrafficFigures",
     "TrafficMetric",
     "TrafficMetricColumn",
     "TrafficQuery",
     "TrafficRow",
+    "TrafficWatch",
+    "TrafficWatchQuery",
     "UnknownZoneError",
     "Violation",
+    "WatchState",
     "Where",
     "WriteSummary",
+    "busy_hour",
+    "busy_hours",
 ]

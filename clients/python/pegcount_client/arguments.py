@@ -19,7 +19,7 @@ _Field: TypeAlias = Any
 _ORDERED: Final = {"order", "return_fields"}
 """Lists whose order counts."""
 
-_MAY_BE_EMPTY: Final = {*_ORDERED, "absent"}
+_MAY_BE_EMPTY: Final = {*_ORDERED, "absent", "excluded_dates"}
 """Lists that do not filter."""
 
 _SECONDS_MAX: Final = 864_000

@@ -17,6 +17,7 @@ from pegcount.v1 import (
 from pegcount_client.arguments import seconds
 from pegcount_client.async_batch_sender import AsyncBatchSender, is_cancelled
 from pegcount_client.async_record_writer import AsyncRecordWriter
+from pegcount_client.async_traffic_watch import AsyncTrafficWatch
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
 from pegcount_client.client import LOOK_SECONDS
 from pegcount_client.credential import AsyncToken
@@ -25,20 +26,31 @@ from pegcount_client.lifetime import Lifetime, closed_client
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
+    FeedHealthQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
     TrafficQuery,
+    TrafficWatchQuery,
 )
-from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality, Traffic
+from pegcount_client.reports import (
+    ActiveSessions,
+    AsrUsage,
+    FeedHealth,
+    FolderStats,
+    OriginationQuality,
+    Traffic,
+)
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
+    feed_health_request,
     folder_stats_request,
     origination_quality_request,
     traffic_request,
+    traffic_watch_request,
 )
 from pegcount_client.retry import LimitRetries, Retries, RetryPolicy
-from pegcount_client.signatures import takes_query
+from pegcount_client.signatures import check_keywords, takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 from pegcount_client.writer_arguments import checked_policy
 
@@ -136,6 +148,26 @@ class AsyncClient:
         request = traffic_request(query)
         answer = await self.call(self.traffic_questions.QueryTraffic, request, timeout=timeout)
         return Traffic.from_response(answer, request)
+
+    def watch_traffic(
+        self, *, retry: RetryPolicy | None = None, **query: Unpack[TrafficWatchQuery]
+    ) -> AsyncTrafficWatch:
+        """Returns a watch, to be used in an `async with` block; see `Client.watch_traffic`."""
+        check_keywords("watch_traffic", TrafficWatchQuery, (), query)
+        self._lifetime.require_open()
+        policy = self._write_policy if retry is None else checked_policy(retry)
+        retries = Retries(policy, renews_credential=self._renews_credential)
+        request, watch = traffic_watch_request(query), self.traffic_questions.WatchTraffic
+        return AsyncTrafficWatch(watch, request, self._address, retries, self._lifetime)
+
+    @takes_query(FeedHealthQuery)
+    async def feed_health(
+        self, *, timeout: float | None = None, **query: Unpack[FeedHealthQuery]
+    ) -> FeedHealth:
+        """Returns how well sources feed the service; see `Client.feed_health`."""
+        request = feed_health_request(query)
+        answer = await self.call(self.traffic_questions.QueryFeedHealth, request, timeout=timeout)
+        return FeedHealth.from_response(answer)
 
     def write_records(
         self,

@@ -17,21 +17,33 @@ from pegcount_client.lifetime import Lifetime, closed_client
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
+    FeedHealthQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
     TrafficQuery,
+    TrafficWatchQuery,
 )
 from pegcount_client.record_writer import RecordWriter
-from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality, Traffic
+from pegcount_client.reports import (
+    ActiveSessions,
+    AsrUsage,
+    FeedHealth,
+    FolderStats,
+    OriginationQuality,
+    Traffic,
+)
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
+    feed_health_request,
     folder_stats_request,
     origination_quality_request,
     traffic_request,
+    traffic_watch_request,
 )
 from pegcount_client.retry import LimitRetries, Retries, RetryPolicy
-from pegcount_client.signatures import takes_query
+from pegcount_client.signatures import check_keywords, takes_query
+from pegcount_client.traffic_watch import TrafficWatch
 from pegcount_client.write_summary import Rejection, WriteSummary
 from pegcount_client.writer_arguments import checked_policy
 
@@ -150,6 +162,34 @@ class Client:
         request = traffic_request(query)
         answer = self.call(self.traffic_questions.QueryTraffic, request, timeout=timeout)
         return Traffic.from_response(answer, request)
+
+    def watch_traffic(
+        self, *, retry: RetryPolicy | None = None, **query: Unpack[TrafficWatchQuery]
+    ) -> TrafficWatch:
+        """Returns a watch of the traffic question, which the server keeps up to date, for a `with` block.
+
+        Each iteration waits for the next message; `watch.traffic` is then the whole present answer, and
+        `watch.firing` has the alerts that fire. A lost connection is made again by the policy `retry`, which
+        is the default one, or to retry nothing if the client has `retry=False`. Raises TypeError and
+        ValueError for arguments that would be misread, PegcountError for a closed client.
+        """
+        check_keywords("watch_traffic", TrafficWatchQuery, (), query)
+        self._lifetime.require_open()
+        policy = self._write_policy if retry is None else checked_policy(retry)
+        retries = Retries(policy, renews_credential=self._renews_credential)
+        request, watch = traffic_watch_request(query), self.traffic_questions.WatchTraffic
+        return TrafficWatch(watch, request, self._address, retries, self._lifetime)
+
+    @takes_query(FeedHealthQuery)
+    def feed_health(self, *, timeout: float | None = None, **query: Unpack[FeedHealthQuery]) -> FeedHealth:
+        """Returns how well sources feed the service: whether they are silent, or lack what figures need.
+
+        Takes the keywords of `FeedHealthQuery`, and a `timeout` in seconds. Raises PegcountError if the call
+        fails, TypeError and ValueError for arguments that would be misread.
+        """
+        request = feed_health_request(query)
+        answer = self.call(self.traffic_questions.QueryFeedHealth, request, timeout=timeout)
+        return FeedHealth.from_response(answer)
 
     def write_records(
         self,

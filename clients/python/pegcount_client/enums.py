@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
-from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
+from pegcount.v1 import feed_health_pb2, records_pb2, reports_pb2, traffic_pb2
 
 from pegcount_client.suggestions import unknown_name
 
@@ -117,6 +117,10 @@ class TrafficMetric(StrEnum):
     MARGIN = "MARGIN"
     MARGIN_SHARE = "MARGIN_SHARE"
     UNRATED = "UNRATED"
+    OCCUPIED_US = "OCCUPIED_US"
+    ERLANG = "ERLANG"
+    PEAK = "PEAK"
+    PEAK_AT = "PEAK_AT"
 
 
 class TrafficDimension(StrEnum):
@@ -176,6 +180,48 @@ class Attempts(StrEnum):
     """All attempts, those included that another attempt followed: the side of the vendors."""
 
 
+class Occupancy(StrEnum):
+    """When a call occupies a line, for OCCUPIED_US, ERLANG, PEAK and PEAK_AT."""
+
+    TALK = "TALK"
+    """From answer to end."""
+    SEIZED = "SEIZED"
+    """From setup to end, answered or not."""
+
+
+class Comparison(StrEnum):
+    """Which earlier range an answer is compared with: that of the request, moved by the calendar."""
+
+    PREVIOUS_RANGE = "PREVIOUS_RANGE"
+    """The range right before: by whole local days where both ends are local midnights."""
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    """A day that a month lacks is its last day."""
+    YEAR = "YEAR"
+    """Not for bins of weeks."""
+
+
+class AlertComparison(StrEnum):
+    """How an alert rule compares a figure with its threshold."""
+
+    ABOVE = "ABOVE"
+    """The figure is greater."""
+    BELOW = "BELOW"
+    """The figure is less."""
+
+
+class AlertState(StrEnum):
+    """Whether a rule alerts for a group."""
+
+    FIRING = "FIRING"
+    """The rule holds."""
+    RESOLVED = "RESOLVED"
+    """The rule does not hold: it no longer does, or data are back after NO_DATA."""
+    NO_DATA = "NO_DATA"
+    """The last complete bin has too few calls to tell, no value, or no open hour."""
+
+
 class Additivity(StrEnum):
     """How figures of several bins, or groups, give that of all of them."""
 
@@ -184,6 +230,29 @@ class Additivity(StrEnum):
     """It is the greatest of them."""
     NONE = "NONE"
     """It does not follow from them."""
+
+
+class FeedFinding(StrEnum):
+    """What a feed lacks, or does otherwise than it usually does."""
+
+    SILENT = "SILENT"
+    """No record came although some usually do in such a time."""
+    FEWER_THAN_USUAL = "FEWER_THAN_USUAL"
+    MORE_THAN_USUAL = "MORE_THAN_USUAL"
+    NO_FAILED_CALLS = "NO_FAILED_CALLS"
+    """All calls were answered: most likely failed ones are not sent."""
+    NO_CAUSES = "NO_CAUSES"
+    """No call carries a release cause."""
+    NO_ALERT_TIMES = "NO_ALERT_TIMES"
+    """No call carries the time of ringing."""
+    NO_PRICES = "NO_PRICES"
+    """No answered call carries a price."""
+    CLOCK_AHEAD = "CLOCK_AHEAD"
+    """Calls come before the end that they carry."""
+    REJECTED = "REJECTED"
+    """Many records were rejected."""
+    NO_RECORDS = "NO_RECORDS"
+    """No record of the last 31 days has this source."""
 
 
 _Member = TypeVar("_Member", bound=StrEnum)
@@ -198,7 +267,12 @@ _CONTRACT: Final[dict[type[StrEnum], tuple[EnumTypeWrapper, str]]] = {
     TrafficMetric: (traffic_pb2.TrafficMetric, "TRAFFIC_METRIC_"),
     TrafficDimension: (traffic_pb2.TrafficDimension, "TRAFFIC_DIMENSION_"),
     Attempts: (traffic_pb2.Attempts, "ATTEMPTS_"),
+    Occupancy: (traffic_pb2.Occupancy, "OCCUPANCY_"),
+    Comparison: (traffic_pb2.Comparison, "COMPARISON_"),
     Additivity: (traffic_pb2.Additivity, "ADDITIVITY_"),
+    FeedFinding: (feed_health_pb2.FeedFinding, "FEED_FINDING_"),
+    AlertComparison: (traffic_pb2.AlertComparison, "ALERT_COMPARISON_"),
+    AlertState: (traffic_pb2.AlertState, "ALERT_STATE_"),
 }
 """The enum of the contract, and how its names begin there."""
 

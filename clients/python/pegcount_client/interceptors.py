@@ -36,7 +36,11 @@ class _CallDetails(grpc.ClientCallDetails):
     compression: Any
 
 
-class AddDefaults(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):
+class AddDefaults(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
     """Adds the defaults to calls of a channel of threads."""
 
     def __init__(self, defaults: CallDefaults) -> None:
@@ -45,6 +49,10 @@ class AddDefaults(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInter
     def intercept_unary_unary(self, continuation: _Continue, client_call_details: Any, request: Any) -> Any:
         """Sends a call with the credential and a deadline."""
         return continuation(self._sent(client_call_details, self._defaults.timeout_seconds), request)
+
+    def intercept_unary_stream(self, continuation: _Continue, client_call_details: Any, request: Any) -> Any:
+        """Opens a stream of answers with the credential."""
+        return continuation(self._sent(client_call_details, None), request)
 
     def intercept_stream_stream(
         self, continuation: _Continue, client_call_details: Any, request_iterator: Any
@@ -76,6 +84,18 @@ class _AddToUnary(aio.UnaryUnaryClientInterceptor):
         return await continuation(sent, request)
 
 
+class _AddToAnswers(aio.UnaryStreamClientInterceptor):
+    def __init__(self, defaults: CallDefaults) -> None:
+        self._defaults = defaults
+
+    async def intercept_unary_stream(
+        self, continuation: _Continue, client_call_details: aio.ClientCallDetails, request: Any
+    ) -> Any:
+        """Opens a stream of answers with the credential."""
+        sent = await _sent_async(client_call_details, self._defaults, None)
+        return await continuation(sent, request)
+
+
 class _AddToStream(aio.StreamStreamClientInterceptor):
     def __init__(self, defaults: CallDefaults) -> None:
         self._defaults = defaults
@@ -90,7 +110,7 @@ class _AddToStream(aio.StreamStreamClientInterceptor):
 
 def async_interceptors(defaults: CallDefaults) -> Sequence[aio.ClientInterceptor]:
     """Returns what adds the defaults to calls of an asyncio channel, which wants an object for each kind."""
-    return [_AddToUnary(defaults), _AddToStream(defaults)]
+    return [_AddToUnary(defaults), _AddToAnswers(defaults), _AddToStream(defaults)]
 
 
 async def _sent_async(

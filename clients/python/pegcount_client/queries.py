@@ -6,15 +6,17 @@ An argument that is None counts as left out. Times and zones are described in `p
 from collections.abc import Iterable, Mapping
 from typing import NotRequired, Required, TypedDict
 
+from pegcount_client.alerts import AlertRule
 from pegcount_client.enums import (
     Attempts,
+    Comparison,
     Granularity,
     Grouping,
     SessionKind,
 )
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.times import Day, Time, Zone
-from pegcount_client.traffic_query import GroupBy, Metric, Top, Where
+from pegcount_client.traffic_query import GroupBy, Metric, OpenHours, Top, Where
 
 
 class AsrUsageQuery(TypedDict, total=False):
@@ -141,3 +143,47 @@ class TrafficQuery(TypedDict, total=False):
     """Kind of session. Absent: CALL."""
     top: NotRequired[Top | int | None]
     """Which groups to return: a number of them, or a `Top`. Absent: all, by their keys."""
+    compare: NotRequired[Comparison | str | None]
+    """An earlier range to compare with. Absent: none."""
+    open_hours: NotRequired[OpenHours | None]
+    """The hours that count. Absent: all."""
+
+
+class TrafficWatchQuery(TypedDict, total=False):
+    """Asks to be kept up to date about figures of calls over the last bins."""
+
+    metrics: Required[Iterable[Metric | str]]
+    """The figures, 1 to 32: names, or a `Metric` with parameters."""
+    granularity: Required[Granularity | str]
+    """Width of the bins."""
+    last_bins: Required[int]
+    """Calendar bins to answer, the present one included, 1 to 1440."""
+    interval_ms: NotRequired[int | None]
+    """Milliseconds between updates, 1,000 to 60,000. Absent: 5,000."""
+    rules: NotRequired[Iterable[AlertRule] | None]
+    """Rules that alert, at most 32. Each looks at each group."""
+    group_by: NotRequired[Iterable[GroupBy | str] | None]
+    """The dimensions to group by, at most 4: names, or a `GroupBy` with parameters. Absent: all calls."""
+    filters: NotRequired[Iterable[Where] | None]
+    """Which calls count: those that satisfy all of these. Absent: all."""
+    time_zone: NotRequired[Zone | None]
+    """Zone of the bins. Absent: UTC."""
+    attempts: NotRequired[Attempts | str | None]
+    """Which attempts count. Absent: LAST; with a dimension of the terminating leg, it must be given."""
+    kind: NotRequired[SessionKind | str | None]
+    """Kind of session. Absent: CALL."""
+    top: NotRequired[Top | int | None]
+    """Which groups to return: a number of them, or a `Top`. Absent: all, by their keys."""
+    open_hours: NotRequired[OpenHours | None]
+    """The hours that count. Absent: all."""
+
+
+class FeedHealthQuery(TypedDict, total=False):
+    """Asks how well sources feed the service."""
+
+    sources: NotRequired[Iterable[str] | None]
+    """Sources, at most 100; an empty text is the unnamed feed. Absent: all with records."""
+    time_zone: NotRequired[Zone | None]
+    """Zone of the times, and of the hour that rates are compared at. Absent: UTC."""
+    rejected_days: NotRequired[int | None]
+    """UTC days, today included, of which rejected records are told, 1 to 31. Absent: 7."""

@@ -9,21 +9,24 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from pegcount.v1 import reports_pb2, traffic_pb2
+from pegcount.v1 import feed_health_pb2, reports_pb2, traffic_pb2
 
+from pegcount_client.alerts import rule_of
 from pegcount_client.arguments import Setter, fill, items_of
-from pegcount_client.enums import Attempts, Granularity, Grouping, SessionKind, number
+from pegcount_client.enums import Attempts, Comparison, Granularity, Grouping, SessionKind, number
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
+    FeedHealthQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
     TrafficQuery,
+    TrafficWatchQuery,
 )
 from pegcount_client.suggestions import unknown_name
 from pegcount_client.times import day_text, time_text, zone_name, zone_of_times
-from pegcount_client.traffic_query import filter_of, group_of, metric_of, top_of
+from pegcount_client.traffic_query import filter_of, group_of, metric_of, open_hours_of, top_of
 
 RETURN_FIELDS: Final = tuple(
     name for name in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields_by_name if name != "level"
@@ -68,6 +71,25 @@ def traffic_request(query: TrafficQuery) -> traffic_pb2.QueryTrafficRequest:
     return request
 
 
+def feed_health_request(query: FeedHealthQuery) -> feed_health_pb2.QueryFeedHealthRequest:
+    """Returns the request for the health of feeds."""
+    request = feed_health_pb2.QueryFeedHealthRequest()
+    fill(request, query, _FEED_HEALTH)
+    return request
+
+
+def traffic_watch_request(query: TrafficWatchQuery) -> traffic_pb2.WatchTrafficRequest:
+    """Returns the request of a watch."""
+    request = traffic_pb2.WatchTrafficRequest()
+    of_watch = {name: value for name, value in query.items() if name in _TRAFFIC_WATCH}
+    fill(request, of_watch, {"rules": partial(_each, rule_of)})
+    asked = {name: value for name, value in query.items() if name not in _TRAFFIC_WATCH}
+    fill(request.query, asked, _TRAFFIC)
+    # Also where nothing was asked for, so that the service says what it needs.
+    request.query.SetInParent()
+    return request
+
+
 def _with_zone_of_times(query: Mapping[str, object]) -> Mapping[str, object]:
     if query.get("time_zone") is not None:
         return query
@@ -96,6 +118,10 @@ def _kind(name: str, value: Any) -> int:
 
 def _attempts(name: str, value: Any) -> int:
     return number(Attempts, value, what=name)
+
+
+def _comparison(name: str, value: Any) -> int:
+    return number(Comparison, value, what=name)
 
 
 def _each(make: Callable[[str, object], object], name: str, value: object) -> list[object]:
@@ -152,6 +178,7 @@ _ACTIVE_SESSIONS: Final[Mapping[str, Setter]] = {
     "time_zone": _zone,
 }
 _FOLDER_STATS: Final[Mapping[str, Setter]] = {"from_date": _day, "to_date": _day, "time_zone": _zone}
+_FEED_HEALTH: Final[Mapping[str, Setter]] = {"time_zone": _zone, "sources": items_of}
 _ORIGINATION_QUALITY: Final[Mapping[str, Setter]] = {
     **_TIMES,
     "sampling": _granularity,
@@ -169,4 +196,7 @@ _TRAFFIC: Final[Mapping[str, Setter]] = {
     "group_by": partial(_each, group_of),
     "filters": partial(_each, filter_of),
     "top": top_of,
+    "compare": _comparison,
+    "open_hours": open_hours_of,
 }
+_TRAFFIC_WATCH: Final = ("last_bins", "interval_ms", "rules")

@@ -7,6 +7,7 @@ clock shows: convert them by `astimezone(datetime.UTC)` before, where a day may 
 from pegcount_client.reports.active_sessions import ActiveSessionRow, ActiveSessions
 from pegcount_client.reports.answer import Notice, ReportRange
 from pegcount_client.reports.asr_usage import AsrUsage, AsrUsageBin, AsrUsageTotals
+from pegcount_client.reports.feed_health import Feed, FeedHealth, FeedRejections
 from pegcount_client.reports.folder_stats import (
     FolderAgentRow,
     FolderStats,
@@ -18,7 +19,13 @@ from pegcount_client.reports.origination_quality import (
     OriginationQualityBin,
     OriginationQualityTotals,
 )
-from pegcount_client.reports.traffic import Traffic, TrafficFigures, TrafficMetricColumn, TrafficRow
+from pegcount_client.reports.traffic import (
+    Traffic,
+    TrafficComparison,
+    TrafficFigures,
+    TrafficMetricColumn,
+    TrafficRow,
+)
 
 __all__ = [
     "ActiveSessionRow",
@@ -26,6 +33,9 @@ __all__ = [
     "AsrUsage",
     "AsrUsageBin",
     "AsrUsageTotals",
+    "Feed",
+    "FeedHealth",
+    "FeedRejections",
     "FolderAgentRow",
     "FolderStats",
     "FolderStatsRow",
@@ -36,6 +46,7 @@ __all__ = [
     "OriginationQualityTotals",
     "ReportRange",
     "Traffic",
+    "TrafficComparison",
     "TrafficFigures",
     "TrafficMetricColumn",
     "TrafficRow",

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pegcount.v1 import traffic_pb2
 
@@ -45,6 +45,12 @@ class TrafficRow:
     """The values of the dimensions by their names, as `dst_prefix`."""
     figures: Mapping[str, Figure]
     """The figures by the names of their columns, as `asr` and `pdd_percentile_95`."""
+    then_start_time: datetime | None = None
+    """First instant of the bin of the earlier range that belongs to this one; None without one."""
+    then: Mapping[str, Figure] = field(default_factory=dict)
+    """The same figures in that bin; empty without `compare`."""
+    changes: Mapping[str, float | None] = field(default_factory=dict)
+    """Their changes in percent, 100 * (now - then) / then; None without both, or where `then` is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,21 @@ class TrafficFigures:
     other: bool
     keys: Mapping[str, Key]
     figures: Mapping[str, Figure]
+    then: Mapping[str, Figure] = field(default_factory=dict)
+    """The figures over the earlier range; empty without `compare`."""
+    changes: Mapping[str, float | None] = field(default_factory=dict)
+    """Their changes in percent, as those of rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficComparison:
+    """The earlier range of a report with `compare`; groups and rows have its figures."""
+
+    range: ReportRange
+    totals: Mapping[str, Figure]
+    """The whole earlier range and all groups."""
+    total_changes: Mapping[str, float | None]
+    """The changes of the totals in percent, as those of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +105,8 @@ class Traffic(Convertible):
     """How each figure adds up, by the names of their columns."""
     latest_setup_time_text: str | None
     """Latest setup time of all records held, RFC 3339; None: none are held, or there is a data scope."""
+    compared: TrafficComparison | None = None
+    """The earlier range, if the request has `compare`."""
 
     @classmethod
     def from_response(
@@ -96,17 +119,21 @@ class Traffic(Convertible):
         return cls(
             range=range_of(response.range),
             notices=logged_notices("traffic", response.notices),
-            rows=Rows(partial(_row, tuple(dimensions), tuple(names)), columns),
+            rows=Rows(partial(_row, tuple(dimensions), tuple(names), response.HasField("compared")), columns),
             groups=tuple(_groups(response, dimensions, names)),
-            totals={name: values[0] for name, values in zip(names, _values(response.totals), strict=True)},
+            totals=_at(0, names, list(_values(response.totals))),
             group_count=response.group_count,
             metrics={name: _metric(column) for name, column in zip(names, response.columns, strict=True)},
             latest_setup_time_text=value_or_none(response, "latest_setup_time"),
+            compared=_comparison(response, names),
         )
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns of the rows: the bin, the dimensions and the figures. Amounts of money are texts."""
+        """The columns of the rows: the bin, the dimensions and the figures. Amounts of money are texts.
+
+        With `compare`, each figure has its `_then` and its `_change` in percent behind all figures.
+        """
         return self.rows.columns
 
     def __repr__(self) -> str:
@@ -124,13 +151,15 @@ def dimension_name(spec: traffic_pb2.GroupSpec) -> str:
 
 
 def metric_column_name(spec: traffic_pb2.MetricSpec) -> str:
-    """Returns the name of the column of a figure: its own with its parameters; default causes are left out.
+    """Returns the name of the column of a figure: its own with its parameters, without default ones.
 
     >>> metric_column_name(traffic_pb2.MetricSpec(metric="TRAFFIC_METRIC_PDD_PERCENTILE", percentile=95))
     'pdd_percentile_95'
     """
     parts = [str(member_of_number(TrafficMetric, spec.metric)).lower()]
     parts += [str(getattr(spec, name)) for name in ("threshold_ms", "percentile") if spec.HasField(name)]
+    if spec.occupancy == traffic_pb2.OCCUPANCY_SEIZED:
+        parts.append("seized")
     if tuple(spec.causes) != _DEFAULT_CAUSES:
         parts += map(str, spec.causes)
     return "_".join(parts)
@@ -140,7 +169,7 @@ AMOUNTS = frozenset({"REVENUE", "COST", "MARGIN"})
 DOUBLES = frozenset(
     {
         *("ASR", "ACD", "CPS", "SHORT_SHARE", "ANSWERED_WITHIN", "RING_TIME_MEAN", "CAUSE_KNOWN", "NER"),
-        *("PDD_MEAN", "MARGIN_SHARE"),
+        *("PDD_MEAN", "MARGIN_SHARE", "ERLANG"),
     }
 )
 
@@ -173,7 +202,21 @@ def _columns(
             Column(name, _kind(column), tuple(_plain(column)))
             for name, column in zip(names, response.columns, strict=True)
         ),
+        *_compared_columns(response, names),
     ]
+
+
+def _compared_columns(response: traffic_pb2.QueryTrafficResponse, names: Sequence[str]) -> Iterator[Column]:
+    """Yields the columns of the earlier range, if there is one."""
+    if not response.HasField("compared"):
+        return
+    then = response.compared
+    starts = [None if unix_s == -1 else unix_s * 1_000_000 for unix_s in then.t]
+    yield Column("then_start_time", Kind.TIME, tuple(starts) * len(response.groups), response.range.time_zone)
+    for name, column in zip(names, then.columns, strict=True):
+        yield Column(f"{name}_then", _kind(column), tuple(_plain(column)))
+    for name, change in zip(names, then.changes, strict=True):
+        yield Column(f"{name}_change", Kind.RATIO, tuple(change.percent))
 
 
 def _key_column(name: str, values: tuple[Key, ...]) -> Column:
@@ -209,25 +252,65 @@ def _figure(value: int | float | str | None) -> Figure:
 def _row(
     dimensions: tuple[str, ...],
     names: tuple[str, ...],
+    is_compared: bool,
     start_time: datetime,
     complete: bool,
     covered_us: int,
     other: bool,
     *values: Any,
 ) -> TrafficRow:
-    keys = dict(zip(dimensions, values[: len(dimensions)], strict=True))
-    figures = {name: _figure(value) for name, value in zip(names, values[len(dimensions) :], strict=True)}
-    return TrafficRow(start_time, complete, covered_us, other, keys, figures)
+    width, first = len(names), len(dimensions)
+    keys = dict(zip(dimensions, values[:first], strict=True))
+    now = _named(names, values[first : first + width])
+    row = TrafficRow(start_time, complete, covered_us, other, keys, now)
+    if not is_compared:
+        return row
+    then_start, *rest = values[first + width :]
+    then, changes = _named(names, rest[:width]), dict(zip(names, rest[width:], strict=True))
+    return replace(row, then_start_time=then_start, then=then, changes=changes)
+
+
+def _named(names: Sequence[str], values: Sequence[Any]) -> dict[str, Figure]:
+    return {name: _figure(value) for name, value in zip(names, values, strict=True)}
 
 
 def _groups(
     response: traffic_pb2.QueryTrafficResponse, dimensions: Sequence[str], names: Sequence[str]
 ) -> Iterator[TrafficFigures]:
-    columns = list(_values(response.group_totals))
+    columns, then = list(_values(response.group_totals)), list(_values(response.compared.group_totals))
+    changes = _percents(response.compared.group_total_changes)
     for place, group in enumerate(response.groups):
         keys = dict(zip(dimensions, _keys(group, len(dimensions)), strict=True))
-        figures = {name: values[place] for name, values in zip(names, columns, strict=True)}
-        yield TrafficFigures(group.other, keys, figures)
+        yield TrafficFigures(
+            group.other,
+            keys,
+            _at(place, names, columns),
+            _at(place, names, then),
+            _at(place, names, changes),
+        )
+
+
+def _comparison(response: traffic_pb2.QueryTrafficResponse, names: Sequence[str]) -> TrafficComparison | None:
+    if not response.HasField("compared"):
+        return None
+    then = response.compared
+    return TrafficComparison(
+        range=range_of(then.range),
+        totals=_at(0, names, list(_values(then.totals))),
+        total_changes=_at(0, names, _percents(then.total_changes)),
+    )
+
+
+def _percents(changes: Iterable[traffic_pb2.TrafficChange]) -> list[list[float | None]]:
+    return [[None if math.isnan(value) else value for value in change.percent] for change in changes]
+
+
+_Number = TypeVar("_Number")
+
+
+def _at(place: int, names: Sequence[str], columns: Sequence[Sequence[_Number]]) -> dict[str, _Number]:
+    """Returns the values of one group by name; nothing without columns, as those of no earlier range."""
+    return {name: values[place] for name, values in zip(names, columns, strict=bool(columns))}
 
 
 def _keys(group: traffic_pb2.TrafficGroup, count: int) -> tuple[Key, ...]:
