@@ -21,6 +21,7 @@ from pegcount.store.moving.archive_file import VerifiedArchive
 from pegcount.store.moving.directory import DirectorySource
 from pegcount.store.moving.moving import Moved, take_archive, write_archive
 from pegcount.store.moving.sides import ArchiveSource
+from pegcount.store.rejections import DOCUMENT_NAME
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.zone import US_PER_DAY
 from service import NOW_US
@@ -165,12 +166,14 @@ def answers(store: Store) -> dict[str, bytes]:
 def settings(store: Store) -> dict[str, object]:
     """Returns all settings of a store, without numbers that each store gives itself."""
     rules = [store.deletion(rule.rule_id) for rule in store.deletions()]
+    # Counts of rejected records stay where they were counted.
+    documents = {name: store.document(name) for name in store.documents() if name != DOCUMENT_NAME}
     return {
         "deletions": [(rule.source, rule.from_us, rule.to_us, sorted(rule.session_ids)) for rule in rules],
         "erasures": [(one.party_count, one.records, one.is_complete) for one in store.erasures()],
         "masking": store.masking(),
         "retention": store.retention(),
-        "documents": {name: store.document(name).content for name in store.documents()},  # type: ignore[union-attr]
+        "documents": {name: None if each is None else each.content for name, each in documents.items()},
         "credentials": sorted(store.credentials(), key=lambda row: row.id),
         "decks": store.code_decks(),
     }

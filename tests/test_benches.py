@@ -28,6 +28,12 @@ def test_the_metrics_bench_runs() -> None:
     assert "scrape, 3 sources" in printed
 
 
+def test_the_bench_of_watches_runs(tmp_path: Path) -> None:
+    load_options = ["--records", "5000", "--watchers", "4", "--queries", "2", "--seconds", "3"]
+    printed = output_of("watch_load", *load_options, "--scratch", str(tmp_path))
+    assert "4 watchers of 2 queries" in printed
+
+
 def test_the_ingest_bench_runs(tmp_path: Path) -> None:
     load_options = ["--records", "2000", "--batch", "250", "--rounds", "2"]
     # The peer engines are not installed for the tests.

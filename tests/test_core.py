@@ -78,7 +78,7 @@ FUNCTIONS = [name for name, node in stub_body().items() if isinstance(node, ast.
 
 def test_the_stub_declares_what_the_module_has_and_core_hands_it_on() -> None:
     # Classes of arguments, which the core reads by their names.
-    own = {"AnswerLimits", "RequiredFile"}
+    own = {"AnswerLimits", "ComparedTraffic", "RequiredFile"}
     assert module_names(MODULE) == set(CLASSES) | set(FUNCTIONS) == set(core.__all__) - own
     assert len(CLASSES) > 5
     assert len(FUNCTIONS) > 5
@@ -428,7 +428,8 @@ def test_cells_beyond_the_limit_and_blocks_of_others_are_refused() -> None:
 
 
 def traffic_cells(key: str = "text", measure: str = "count") -> core.TrafficCells:
-    options: dict[str, Any] = {"bin_count": 2, "keys": [key], "measures": [measure], "deck": None}
+    edge_us = np.array([0, 10, 20], np.int64)
+    options: dict[str, Any] = {"edge_us": edge_us, "keys": [key], "measures": [measure], "deck": None}
     return core.TrafficCells(core.QueryResources(Config()), **options, cell_count_max=1)
 
 

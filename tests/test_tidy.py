@@ -46,6 +46,7 @@ SHARED = {
     "config",
     "data_scope",
     "errors",
+    "feeds",
     "masked",
     "model",
     "privacy",
@@ -72,6 +73,7 @@ MAY_IMPORT = {
     "time_hints": {"errors", "suggestion", "time_text"},
     "model": {"data_scope", "zone"},
     "traffic": {"model", "zone"},
+    "feeds": {"zone"},
     "request": SHARED | {"auth", "calendar", "v1"},
     "calendar": SHARED,
     "auth": SHARED | {"calendar", "core", "v1"},
@@ -82,7 +84,7 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED
-    | {"auth", "request", "calendar", "store", "core", "host_port", "response", "v1", "version"},
+    | {"auth", "request", "calendar", "store", "core", "counters", "host_port", "response", "v1", "version"},
     "metrics": {
         "core",
         "counters",
@@ -98,7 +100,7 @@ MAY_IMPORT = {
     "process": {"auth", "config", "errors", "settings", "store", "server"}
     | {"logs", "metrics", "tracing", "version"},
     "tracing": {"backlog", "errors", "server", "version"},
-    "client": {"config", "errors", "model", "write_outcome"},
+    "client": {"config", "errors", "model", "v1", "write_outcome"},
     "cli": SHARED
     | {
         "auth",
@@ -200,8 +202,9 @@ def test_one_folder_knows_pyo3_and_four_files_are_unsafe() -> None:
 def test_reports_see_the_store_through_the_scope_of_their_caller() -> None:
     """One file adds the data scope to every scan; a report that has the store could forget it."""
     of_reports = [
-        *("existence", "hidden_figures", "missing_values", "notices", "prepared_report", "report_cost"),
-        *("report_queries", "reports", "traffic", "unseen_values"),
+        *("existence", "feed_advice", "feed_health", "feed_scans", "hidden_figures", "missing_values"),
+        *("notices", "prepared_report", "report_cost", "report_queries", "reports", "traffic"),
+        *("traffic_scans", "unseen_values"),
     ]
     importers = importing("pegcount.store")
     assert "python/pegcount/server/visible_records.py" in importers
@@ -218,7 +221,7 @@ def test_no_utils() -> None:
 LAYERS = [
     {"error", "tuning"},
     {"cancellation", "memory", "private_files", "record"},
-    {"columns", "native", "time_text"},
+    {"columns", "interruptible_sort", "native", "time_text"},
     {"wire"},
     {"scan"},
     {"response", "storage"},

@@ -134,6 +134,7 @@ MAY_SLEEP = {
     "soak/test_soak.py": "lets the store seal what was written before it measures",
     "store_tests/test_credential_kill.py": "kills a writer at any moment of a change",
     "store_tests/test_kill.py": "kills a writer at any moment of a write",
+    "server_tests/test_watch_evaluator.py": "looks again on an event loop, for a bounded time",
 }
 """Files in which sleeping is the load itself. Whoever waits for something uses `waiting`."""
 

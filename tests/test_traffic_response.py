@@ -2,66 +2,31 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isnan
-from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
-from naive_traffic import Cells, Keys, Question, answer, ranked
+from naive_traffic import Cells, Compared, Question, ranked
 from pegcount import core, errors
-from pegcount.traffic import Figure, TrafficColumn
+from pegcount.traffic import Figure
 from pegcount.v1 import traffic_pb2
 from seeds import chance
+from traffic_answers import (
+    HEADER,
+    SECOND_US,
+    check,
+    column,
+    random_cells,
+    random_figure,
+    random_question,
+    respond,
+    shuffled,
+)
 
-SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
-LIMITS = core.AnswerLimits(core.CancelToken(None), 2**30, 2**30)
 ROUNDS = 300
-HEADER = traffic_pb2.QueryTrafficResponse(latest_setup_time="2026-03-10T10:29:00Z")
-
-
-def column(figure: Figure, *, has_totals: bool = True, percentile: int | None = None) -> TrafficColumn:
-    spec = traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_CALLS, percentile=percentile)
-    header = traffic_pb2.TrafficColumn(metric=spec, over_bins=traffic_pb2.ADDITIVITY_SUM)
-    return TrafficColumn(header.SerializeToString(), figure, has_totals)
-
-
-def respond(
-    partials: core.TrafficPartials,
-    question: Question,
-    *,
-    rest: core.TrafficPartials | None = None,
-    found: core.RankedGroups | None = None,
-    limits: core.AnswerLimits = LIMITS,
-    value_count_max: int = 4_000_000,
-) -> traffic_pb2.QueryTrafficResponse:
-    return traffic_pb2.QueryTrafficResponse.FromString(
-        core.traffic_response(
-            partials,
-            rest,
-            header=HEADER.SerializeToString(),
-            limits=limits,
-            columns=question.columns,
-            edge_us=np.array(question.edge_us, np.int64),
-            calendar_us=np.array(question.calendar_us, np.int64),
-            now_us=question.now_us,
-            ranked=found,
-            other=question.other,
-            value_count_max=value_count_max,
-        )
-    )
-
-
-def check(found: traffic_pb2.QueryTrafficResponse, cells: Cells, question: Question) -> None:
-    """Compares bytes, so that a NaN equals only the canonical one."""
-    expected = answer(cells, question)
-    expected.MergeFrom(HEADER)
-    if found.SerializeToString(deterministic=True) != expected.SerializeToString(deterministic=True):
-        assert str(found) == str(expected)
-        pytest.fail("the messages print alike, and differ")
 
 
 # ---- The worked example ----
@@ -174,7 +139,7 @@ FIGURES = {
     "MARGIN": Figure("money", MEASURE["margin"]),
     "MARGIN_SHARE": ratio("margin", "revenue"),
     "UNRATED": Figure("integer", MEASURE["unrated"]),
-    "CPS": Figure("rate", MEASURE["all"]),
+    "CPS": Figure("rate", MEASURE["all"], multiplier=10**6),
     "CPS_PEAK": Figure("busiest", MEASURE["seconds"]),
 }
 NUMBER = {name: number for number, name in enumerate(FIGURES)}
@@ -358,47 +323,6 @@ def test_amounts_beyond_64_bits_are_ranked_exactly() -> None:
 # ---- Cells at random ----
 
 
-def random_cells(dice: Random) -> Cells:
-    texts = tuple(dice.choice([True, False]) for _ in range(dice.randrange(4)))
-    kinds = (int, int, int, int, Counter, Counter)
-    cells = Cells(dice.randrange(5), kinds, texts)
-    places = [(number, random_keys(texts, dice)) for number in range(cells.bin_count) for _ in range(6)]
-    for place in places[: dice.choice([0, 1, 100, 100])] if texts else places:
-        values = [Counter(dice.choices(range(-3, 9), k=dice.randrange(7))) for _ in range(2)]
-        values[0] = Counter({abs(value): count for value, count in values[0].items()})
-        counts = [dice.randrange(3), dice.randrange(9), dice.choice([5, 2**52, 2**70])]
-        cells.measures[place] = [*counts, dice.randint(-(10**20), 10**20), *values]
-    return cells
-
-
-def random_keys(texts: Sequence[bool], dice: Random) -> Keys:
-    text = ["a", "B", "é", "\U0001f600", None]
-    return tuple(dice.choice(text if is_text else [0, -4, 2**62, 7, None]) for is_text in texts)
-
-
-def random_figure(dice: Random) -> Figure:
-    first, second = dice.randrange(4), dice.randrange(4)
-    only_with = dice.choice([None, 0])
-    ratio = Figure("ratio", first, second, dice.choice([1, 100]), dice.choice([1, 1000]), 0, only_with)
-    percentile = Figure("percentile", 4, percent=dice.choice([1, 50, 95, 99]))
-    others = [Figure("integer", 1), Figure("rate", first), Figure("money", 3), Figure("busiest", 5)]
-    return dice.choice([ratio, percentile, *others, Figure("busiest", 4)])
-
-
-def random_question(cells: Cells, dice: Random) -> Question:
-    columns = [column(random_figure(dice), has_totals=dice.random() < 0.8) for _ in range(3)]
-    widths = [dice.choice([0, 1, 7, 900 * SECOND_US]) for _ in range(cells.bin_count)]
-    edges = [sum(widths[:i]) - 10**6 for i in range(cells.bin_count + 1)] if cells.bin_count else []
-    calendar = [us - 3 for us in edges]
-    return Question(columns, edges, calendar, dice.choice([-(10**7), *edges]))
-
-
-def shuffled(cells: Cells, dice: Random) -> core.TrafficPartials:
-    return cells.partials(
-        dice.sample(range(len(cells.measures)), len(cells.measures)) if cells.texts else None
-    )
-
-
 def test_all_groups_of_cells_at_random() -> None:
     dice = chance("traffic")
     for _ in range(ROUNDS):
@@ -417,16 +341,21 @@ def test_first_groups_of_cells_at_random() -> None:
         found = core.rank_groups(shuffled(cells, dice), figure, covered_us, limit, ascending)
         first = ranked(cells, figure, covered_us, ascending)[:limit]
         assert (found.groups, found.group_count) == (first, len(cells.groups()))
-        question = Question(
-            asked.columns, asked.edge_us, asked.calendar_us, asked.now_us, first, dice.choice([True, False])
-        )
+        question = replace(asked, ranked=first, other=dice.choice([True, False]))
         check(respond(shuffled(cells, dice), question, found=found), cells, question)
         shown, others = (
             cells.with_groups([g for g in cells.groups() if (g in first) == kept]) for kept in (True, False)
         )
-        response = respond(
-            shuffled(shown, dice), question, rest=others.without_keys().partials(), found=found
-        )
+        # Both ranges may be in two parts: the groups by name, and all others.
+        earlier_rest, in_parts = None, question
+        if question.compared is not None:
+            earlier = question.compared.cells
+            named = earlier.with_groups([g for g in earlier.groups() if g in first])
+            others_then = earlier.with_groups([g for g in earlier.groups() if g not in first])
+            earlier_rest = others_then.without_keys().partials()
+            in_parts = replace(question, compared=replace(question.compared, cells=named))
+        rest = others.without_keys().partials()
+        response = respond(shuffled(shown, dice), in_parts, rest=rest, earlier_rest=earlier_rest, found=found)
         check(response, cells, question)
         other_count += any(group.other for group in response.groups)
     assert other_count > 0
@@ -474,6 +403,12 @@ def test_parts_that_do_not_fit_are_refused() -> None:
     refused("a cell is in bin 0 of 0", calls, ())
     refused("other edges", calls, calendar_us=(0, 1, 2))
     refused("other groups have keys", calls, rest=partials)
-    refused("have other measures", calls, rest=core.TrafficPartials.from_columns(1, [0], [], []))
+    refused("have other measures", calls, rest=core.TrafficPartials.from_columns(1, [0], [], [], []))
+    earlier = Compared(by_number(a=1), [0, 1], [0])
+    for pair in ([1], [-2], []):
+        with pytest.raises(ValueError, match="earlier bins do not belong"):
+            respond(
+                partials, Question([column(calls)], [0, 1], [0, 1], 0, compared=replace(earlier, pair=pair))
+            )
     refused("is not from 0", calls, partials=by_number(a=-1).partials())
     refused("is not from 0", calls, partials=by_number(a=2**63).partials())

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
 from conformance.stores import EMBEDDED
 from decks import deck_of
@@ -17,7 +19,9 @@ from pegcount.data_scope import DataScope
 from pegcount.errors import MoveInProgressError, StoreOpenError, StoreUnavailableError
 from pegcount.model import Deletion, Retention
 from pegcount.privacy import Masking
+from pegcount.store import Store
 from pegcount.store.clickhouse.store import ClickHouseStore
+from pegcount.traffic import TrafficMeasure, TrafficScan
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 from server_tests.example_requests import SETUP_S, active_record, call_record
 from server_tests.keys import create
@@ -264,12 +268,26 @@ def test_what_the_follower_loses_is_said(
     assert f"the follower has lost what the directory lacks: credential {issued.row.id} 'own'" in caplog.text
 
 
+def require_traffic(store: Store) -> None:
+    """Asks for traffic: a follower that does not answer would hold it up for three seconds."""
+    measures = (TrafficMeasure("count", "all"), TrafficMeasure("occupied", "seized"))
+    edge_us = np.array([0, NOW_US], np.int64)
+    start_s = monotonic()
+    partials = store.traffic_partials(TrafficScan(edge_us, (), (), measures), 1, CancelToken(30.0))
+    assert store.latest_setup_us(CancelToken(30.0)) == SETUP_S * 1_000_000
+    assert monotonic() - start_s < 2.0
+    assert [partials.measure(0), partials.measure(1)] == [[1], [70_000_000]]
+
+
 def test_a_follower_that_is_away_holds_up_writes_only(tmp_path: Path) -> None:
     with Rig(tmp_path / "rig") as rig:
         stores = DualStores(rig)
         both = Both(stores, tmp_path / "data", commit_seconds_max=5.0)
         both.write(call_record("a"))
         issued = create(both.store, Scope.ADMIN)
+        rig.servers[0].freeze()
+        require_traffic(both.store)
+        rig.servers[0].thaw()
         rig.servers[0].stop()
         with pytest.raises(StoreUnavailableError, match="the follower: "):
             both.write(call_record("b"), call_record("c"))

@@ -87,6 +87,7 @@ def test_an_empty_cluster(place: Place) -> None:
     assert (info.records, info.active_records, info.first_setup_us, info.last_setup_us) == (0, 0, None, None)
     assert cells(place.partials()) == {(0,): [0, 0, 0]}
     assert cells(place.partials(keys=("folder",))) == {}
+    assert place.reader.latest_setup_us(NO_LIMIT) is None
     assert not place.reader.any_match((), NO_LIMIT)
 
 
@@ -99,6 +100,7 @@ def test_info_counts_the_records_of_all_shards(place: Place) -> None:
     assert (info.records, info.active_records, info.unsealed_records) == (2, 1, 0)
     assert info.first_setup_us == (2 * DAY + 1) * US_PER_DAY // 2
     assert info.last_setup_us == (4 * DAY + 9) * US_PER_DAY // 4
+    assert place.reader.latest_setup_us(NO_LIMIT) == info.last_setup_us
     assert info.segments >= 6
     assert info.segment_bytes > 0
 
@@ -193,6 +195,8 @@ def test_an_ended_token_ends_every_call(place: Place) -> None:
     cancelled.cancel()
     with pytest.raises(errors.CancelledError):
         place.reader.first_day(cancelled)
+    with pytest.raises(errors.CancelledError):
+        place.reader.latest_setup_us(cancelled)
     with pytest.raises(errors.CancelledError):
         place.reader.any_match((), cancelled)
     with pytest.raises(errors.DeadlineError):

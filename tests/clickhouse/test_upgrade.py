@@ -323,6 +323,7 @@ class FirstVersion(Place):
             schema.create(cluster)
         with closing(ClickHouseStore(self.address, Config())) as store:
             store.write(batch_of(call_record("old", customer_price="0.5")))
+        self.ask("ALTER TABLE ledger DROP INDEX spans")
         self.ask(f"ALTER TABLE ledger {', '.join(f'DROP COLUMN {name}' for name in NEW_FIELDS)}")
 
 

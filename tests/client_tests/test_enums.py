@@ -4,13 +4,18 @@ from enum import StrEnum
 
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
-from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
+from pegcount.v1 import feed_health_pb2, records_pb2, reports_pb2, traffic_pb2
 from pegcount_client.enums import (
     Additivity,
+    AlertComparison,
+    AlertState,
     Attempts,
+    Comparison,
+    FeedFinding,
     Granularity,
     Grouping,
     NoticeCode,
+    Occupancy,
     ReleaseParty,
     SessionEvent,
     SessionKind,
@@ -23,7 +28,12 @@ from pegcount_client.enums import (
 
 ENUMS = [
     (Additivity, traffic_pb2.Additivity, "ADDITIVITY_"),
+    (AlertComparison, traffic_pb2.AlertComparison, "ALERT_COMPARISON_"),
+    (AlertState, traffic_pb2.AlertState, "ALERT_STATE_"),
     (Attempts, traffic_pb2.Attempts, "ATTEMPTS_"),
+    (FeedFinding, feed_health_pb2.FeedFinding, "FEED_FINDING_"),
+    (Occupancy, traffic_pb2.Occupancy, "OCCUPANCY_"),
+    (Comparison, traffic_pb2.Comparison, "COMPARISON_"),
     (TrafficDimension, traffic_pb2.TrafficDimension, "TRAFFIC_DIMENSION_"),
     (TrafficMetric, traffic_pb2.TrafficMetric, "TRAFFIC_METRIC_"),
     (Granularity, reports_pb2.Granularity, "GRANULARITY_"),
@@ -46,7 +56,7 @@ def test_an_enum_has_the_names_of_the_contract(
 
 
 def test_every_enum_of_the_contract_is_there() -> None:
-    files = (records_pb2, reports_pb2, traffic_pb2)
+    files = (feed_health_pb2, records_pb2, reports_pb2, traffic_pb2)
     names = {name for file in files for name in file.DESCRIPTOR.enum_types_by_name}
     in_answers_to_writers = {"RejectReason"}
     assert {kind.__name__ for kind, _, _ in ENUMS} == names - in_answers_to_writers

@@ -1,7 +1,7 @@
 """Queries become the requests that they name, and what would be misread is refused."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from google.protobuf.message import Message
-from pegcount.v1 import records_pb2, reports_pb2, traffic_pb2
-from pegcount_client.enums import Granularity, Grouping, SessionKind
+from pegcount.v1 import feed_health_pb2, records_pb2, reports_pb2, traffic_pb2
+from pegcount_client.enums import Comparison, Granularity, Grouping, SessionKind
 from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
+    FeedHealthQuery,
     FolderStatsQuery,
     OriginationQualityQuery,
     TrafficQuery,
@@ -22,11 +23,12 @@ from pegcount_client.queries import (
 from pegcount_client.requests import (
     active_sessions_request,
     asr_usage_request,
+    feed_health_request,
     folder_stats_request,
     origination_quality_request,
     traffic_request,
 )
-from pegcount_client.traffic_query import GroupBy, Metric, Top, Where
+from pegcount_client.traffic_query import GroupBy, Metric, OpenHours, Top, Where
 
 BERLIN = ZoneInfo("Europe/Berlin")
 Ask = Callable[[Any], Message]
@@ -157,6 +159,13 @@ FULL: list[tuple[Ask, type, Mapping[str, object], Message]] = [
             "attempts": "all",
             "kind": SessionKind.CALL,
             "top": Top(10, metric=1, ascending=True, other=True),
+            "compare": Comparison.WEEK,
+            "open_hours": OpenHours(
+                weekdays=(1, 5),
+                from_time=time(8),
+                to_time="24:00",
+                excluded_dates=[date(2026, 12, 25), "2026-12-26"],
+            ),
         },
         traffic_pb2.QueryTrafficRequest(
             from_time="2026-03-29T00:00:00+01:00",
@@ -189,6 +198,21 @@ FULL: list[tuple[Ask, type, Mapping[str, object], Message]] = [
             attempts=traffic_pb2.ATTEMPTS_ALL,
             kind=records_pb2.SESSION_KIND_CALL,
             top=traffic_pb2.TopSpec(limit=10, metric=1, ascending=True, other=True),
+            compare=traffic_pb2.COMPARISON_WEEK,
+            open_hours=traffic_pb2.OpenHours(
+                weekdays=[1, 5],
+                from_time="08:00",
+                to_time="24:00",
+                excluded_dates=["2026-12-25", "2026-12-26"],
+            ),
+        ),
+    ),
+    (
+        feed_health_request,
+        FeedHealthQuery,
+        {"sources": ["pbx", ""], "time_zone": BERLIN, "rejected_days": 3},
+        feed_health_pb2.QueryFeedHealthRequest(
+            sources=["pbx", ""], time_zone="Europe/Berlin", rejected_days=3
         ),
     ),
 ]

@@ -13,7 +13,10 @@ from conformance.stores import STORES, StoreFactory
 HERE = Path(__file__).parent
 
 
-ALSO_DUAL = ("test_audit", "test_credentials", "test_masking", "test_partials", "test_versions")
+ALSO_DUAL = (
+    *("test_audit", "test_credentials", "test_feed_health", "test_masking", "test_partials"),
+    "test_versions",
+)
 """Tests that a dual write has to pass as well: those without corrections and erasures, which it refuses."""
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from pegcount import core, errors, traffic
-from pegcount.traffic import KeyValue, TrafficMeasure, TrafficScan
+from pegcount.traffic import INTERVALS, KeyValue, TrafficMeasure, TrafficScan
 
 from conformance.memory_conditions import DEFAULTS, columns_read, condition_of
+from conformance.memory_intervals import measured_pieces, pieces_of
 from conformance.memory_rows import TEXTS, Row
 
 Cells = dict[tuple[KeyValue, ...], list[Row]]
@@ -24,7 +25,7 @@ def read_columns(scan: TrafficScan) -> Iterator[str]:
     """Yields the names of the columns that keys and predicates read."""
     for key in scan.keys:
         yield _column_of(key)
-    for predicate in scan.predicates:
+    for predicate in (*scan.predicates, *scan.occupancy_predicates):
         yield from _read(predicate)
 
 
@@ -87,6 +88,25 @@ def _local_time(key: traffic.LocalTimeKey, setup_us: int) -> int:
     return of_day_us // 3_600_000_000 if key.part == "hour" else (days + 3) % 7 + 1
 
 
+def values_of(scan: TrafficScan, rows: Sequence[Row], deck: Deck) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Returns the measures of each cell, by its bin and keys; `rows` have the rates of the code deck."""
+    tests = [traffic_condition(predicate, deck) for predicate in scan.occupancy_predicates]
+    matching = (row for row in rows if all(holds(row) for holds in tests))
+    grouped = ((row, tuple(key_value(key, row, deck) for key in scan.keys)) for row in matching)
+    pieces = {(number, *group): found for (number, group), found in pieces_of(scan, grouped).items()}
+    has_records = any(measure.how not in INTERVALS for measure in scan.measures)
+    cells = cells_of(scan, rows if has_records else (), deck)
+    return {
+        cell: tuple(
+            measured_pieces(measure, pieces.get(cell, {}))
+            if measure.how in INTERVALS
+            else measured(measure, cells.get(cell, []))
+            for measure in scan.measures
+        )
+        for cell in {**cells, **pieces}
+    }
+
+
 def cells_of(scan: TrafficScan, rows: Iterable[Row], deck: Deck) -> Cells:
     """Returns the rows of each cell; `rows` have the rates of the code deck."""
     edge_us = scan.edge_us.tolist()
@@ -105,16 +125,17 @@ def traffic_partials(
     scan: TrafficScan, rows: Iterable[Row], deck: Deck, cell_count_max: int
 ) -> "core.TrafficPartials":
     """Returns the measures of a scan by cell; raises CellLimitError."""
-    cells = cells_of(scan, rows, deck)
-    if scan.keys and len(cells) > cell_count_max:
-        raise errors.CellLimitError("too many cells", asked=len(cells), allowed=cell_count_max)
-    bins, *keys = list(zip(*cells, strict=True)) or [()] * (1 + len(scan.keys))
-    measures: list[Any] = [[measured(one, found) for found in cells.values()] for one in scan.measures]
+    values = values_of(scan, list(rows), deck)
+    if scan.keys and len(values) > cell_count_max:
+        raise errors.CellLimitError("too many cells", asked=len(values), allowed=cell_count_max)
+    bins, *keys = list(zip(*values, strict=True)) or [()] * (1 + len(scan.keys))
+    measures: list[Any] = [list(column) for column in zip(*values.values(), strict=True)]
     return core.TrafficPartials.from_columns(
         max(0, len(scan.edge_us) - 1),
         np.array(bins, np.int64),
-        [_key_column(key, values) for key, values in zip(scan.keys, keys, strict=True)],
-        measures,
+        [_key_column(key, column) for key, column in zip(scan.keys, keys, strict=True)],
+        measures or [[] for _ in scan.measures],
+        [number for number, measure in enumerate(scan.measures) if measure.how == "occupancy"],
     )
 
 
@@ -169,6 +190,8 @@ _CONDITIONS: dict[str, Callable[[Row, TrafficMeasure], bool]] = {
     "cause_in": _has_cause,
     "delivered": lambda row, measure: "answer_time" in row or _has_cause(row, measure),
     "pdd_known": lambda row, measure: "alert_time" in row or "answer_time" in row,
+    "alerted": lambda row, measure: "alert_time" in row,
+    "priced": lambda row, measure: "answer_time" in row and "customer_price" in row,
     "unrated": _is_unrated,
 }
 
@@ -182,6 +205,12 @@ def _ring_ms(row: Row) -> int | None:
 def _pdd_ms(row: Row) -> int | None:
     first_us = row.get("alert_time", row.get("answer_time"))
     return None if first_us is None else (first_us - row["setup_time"]) // 1000
+
+
+def _delay_ms(row: Row) -> int | None:
+    if "end_time" not in row:
+        return None
+    return int(row["received_time"] - row["end_time"]) // 100_000 * 100
 
 
 def _margin(row: Row) -> int | None:
@@ -200,4 +229,5 @@ _VALUES: dict[str, Callable[[Row], int | None]] = {
     "vendor_price": lambda row: row.get("vendor_price"),
     "margin": _margin,
     "setup_second": lambda row: row["setup_time"] // 1_000_000,
+    "delay_ms": _delay_ms,
 }

@@ -77,6 +77,7 @@ _COLUMNS = [name for name, pool in _POOLS.items() if pool is not _PRICES]
 _RATES = ("orig_rates_code", "orig_rates_country", "term_rates_code_name")
 _LIMITS_US = (0, 1, 999, 1_000, 400_000, 6 * _US, 60 * _US, 7 * _DAY_US)
 _DURATIONS_US = (0, 1, 999, 1_000, 1_001, 400_000, 6 * _US - 1, 6 * _US, 60 * _US, 3_600 * _US)
+_LONG_US = (_DAY_US, 2 * _DAY_US + 1, 6 * _DAY_US)
 
 
 def records(dice: random.Random, count: int) -> list[SessionRecord]:
@@ -98,7 +99,7 @@ def _record(dice: random.Random, number: int) -> SessionRecord:
     if dice.random() < 0.6:
         found.answer_time.CopyFrom(_stamp(answer_us))
     if dice.random() < 0.8:
-        found.end_time.CopyFrom(_stamp(answer_us + dice.choice(_DURATIONS_US)))
+        found.end_time.CopyFrom(_stamp(answer_us + dice.choice((*_DURATIONS_US, dice.choice(_LONG_US)))))
     return found
 
 
@@ -114,17 +115,37 @@ class TrafficDice:
     rows: list[Row]
 
     def scan(self) -> TrafficScan:
+        """Draws a scan of records, of intervals, or of both."""
         dice = self.dice
+        has_intervals = dice.random() < 0.5
         keys: list[Key] = []
         for _ in range(dice.choice((0, 0, 1, 1, 2, 3, 4))):
-            if (key := self._key()) not in keys:
+            key = self._key()
+            if key not in keys and not (has_intervals and isinstance(key, LocalTimeKey)):
                 keys.append(key)
         predicates = tuple(self._condition() for _ in range(dice.choice((0, 0, 1, 1, 2, 3))))
-        measures = dict.fromkeys(self._measure() for _ in range(dice.randint(1, 8)))
-        is_rated = any(map(needs_deck, keys)) or "DeckCodeKey" in repr(predicates) or dice.random() < 0.2
-        return TrafficScan(
-            self._edges(), predicates, tuple(keys), tuple(measures), DECK_ID if is_rated else None
-        )
+        measures = [self._measure() for _ in range(dice.randint(0 if has_intervals else 1, 8))]
+        occupancy: tuple[TrafficPredicate, ...] = ()
+        if has_intervals:
+            measures += [self._interval() for _ in range(dice.randint(1, 4))]
+            dice.shuffle(measures)
+            occupancy = self._occupancy(predicates)
+        texts = repr((keys, predicates, occupancy))
+        deck = DECK_ID if "DeckCodeKey" in texts or dice.random() < 0.2 else None
+        found = tuple(dict.fromkeys(measures))
+        now_us = NOW_US - dice.choice((0, 1, _DAY_US, 2 * _DAY_US + 5))
+        return TrafficScan(self._edges(), predicates, tuple(keys), found, deck, occupancy, now_us)
+
+    def _occupancy(self, predicates: tuple[TrafficPredicate, ...]) -> tuple[TrafficPredicate, ...]:
+        """Draws what records with an interval satisfy: much of what others do, and none of local time."""
+        dice = self.dice
+        found = [one for one in predicates if dice.random() < 0.7]
+        if dice.random() < 0.3:
+            found.append(self._condition())
+        if dice.random() < 0.5:
+            received = Between("received_time", NOW_US - dice.choice((-1, 0, 1)), _INT64_MAX)
+            found.append(AnyOf((Present("end_time", True), received)))
+        return tuple(one for one in found if "LocalTimeKey" not in repr(one))
 
     def _edges(self) -> Any:
         dice = self.dice
@@ -132,8 +153,11 @@ class TrafficDice:
         match dice.randrange(8):
             case 0:
                 return np.array(dice.choice(([], [NOW_US])), np.int64)
-            case 1 | 2:
+            case 1:
                 return np.array([first_us, NOW_US + 1], np.int64)
+            case 2:
+                start_us = dice.choice(self.rows)["setup_time"] // (60 * _US) * 60 * _US
+                return start_us + 60 * _US * np.arange(-10, dice.choice((20, 90, 3_000)), dtype=np.int64)
             case 3:
                 return np.unique([dice.randrange(first_us, NOW_US) for _ in range(dice.randint(2, 30))])
             case 4:
@@ -211,6 +235,11 @@ class TrafficDice:
             case _:
                 return Present(dice.choice((*_COLUMNS, "end_time", "answer_time")), dice.random() < 0.6)
 
+    def _interval(self) -> TrafficMeasure:
+        return TrafficMeasure(
+            self.dice.choice(("occupied", "occupancy")), self.dice.choice(("talk", "seized"))
+        )
+
     def _measure(self) -> TrafficMeasure:
         dice = self.dice
         how = dice.choice(("count", "count", "sum", "values"))
@@ -218,17 +247,12 @@ class TrafficDice:
             {
                 "count": (
                     *("all", "answered", "answered_within", "shorter", "cause_known", "cause_in"),
-                    *("delivered", "pdd_known", "unrated"),
+                    *("delivered", "pdd_known", "alerted", "priced", "unrated"),
                 ),
                 "sum": ("duration_ms", "ring_ms", "pdd_ms", "customer_price", "vendor_price", "margin"),
-                "values": ("duration_ms", "ring_ms", "pdd_ms", "setup_second"),
+                "values": ("duration_ms", "ring_ms", "pdd_ms", "setup_second", "delay_ms"),
             }[how]
         )
         limit_us = dice.choice(_LIMITS_US) if what in ("answered_within", "shorter") else 0
         causes = _POOLS["disconnect_cause"] if what in ("cause_in", "delivered") else ()
         return TrafficMeasure(how, what, limit_us, tuple(dice.sample(causes, min(len(causes), 3))))  # type: ignore[arg-type]
-
-
-def needs_deck(key: Key) -> bool:
-    """Returns whether a key is a code of the code deck."""
-    return isinstance(key, DeckCodeKey)

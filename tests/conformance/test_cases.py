@@ -212,6 +212,8 @@ def _lines(response: Any) -> dict[str, Cells]:
     if response.notices:
         codes = [reports_pb2.NoticeCode.Name(notice.code) for notice in response.notices]
         lines["notice"] = tuple(code.removeprefix("NOTICE_CODE_") for code in codes)
+    if "compared" in response.DESCRIPTOR.fields_by_name and response.HasField("compared"):
+        lines["then"] = (response.compared.range.from_time, response.compared.range.to_time)
     for name in ("as_of", "row_count", "group_count"):
         if name in response.DESCRIPTOR.fields_by_name:
             lines[name] = (str(getattr(response, name)),)

@@ -13,12 +13,13 @@ from decks import deck_of
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core, errors
 from pegcount.config import Config
+from pegcount.model import OneOf
 from pegcount.store import Store
-from pegcount.traffic import ColumnKey, TrafficMeasure, TrafficScan
+from pegcount.traffic import INTERVALS, ColumnKey, TrafficMeasure, TrafficScan
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 
 from conformance.memory_rows import Row, columns_of, rates_of
-from conformance.memory_traffic import cells_of, measured
+from conformance.memory_traffic import values_of
 from conformance.random_traffic import DECK, DECK_ID, NOW_US, TrafficDice, records
 from conformance.stores import StoreFactory
 
@@ -34,11 +35,12 @@ Cells = dict[tuple[Any, ...], tuple[Any, ...]]
 """The measures of each cell, by its bin and keys."""
 
 
-def rows_of(messages: Sequence[SessionRecord]) -> list[Row]:
+def rows_of(messages: Sequence[SessionRecord], *, accept_stored: bool = False) -> list[Row]:
     """Returns the columns of records, each of a session of its own."""
-    batch = core.decode_batch(WriteRecordsRequest(records=messages).SerializeToString(), CONFIG)
+    request = WriteRecordsRequest(records=messages, accept_stored=accept_stored)
+    batch = core.decode_batch(request.SerializeToString(), CONFIG)
     assert not batch.rejected
-    return [columns_of(version.record) for _, version in batch.versions]
+    return [{**columns_of(version.record), "received_time": NOW_US} for _, version in batch.versions]
 
 
 def load(store: Store, stores: StoreFactory, messages: Sequence[SessionRecord], dice: random.Random) -> None:
@@ -75,10 +77,7 @@ def _replaced(message: SessionRecord, dice: random.Random) -> SessionRecord:
 
 def expected_of(scan: TrafficScan, rows: Sequence[Row]) -> Cells:
     rated = rows if scan.code_deck is None else [{**row, **rates_of(row, DECK_ENTRIES)} for row in rows]
-    cells = cells_of(scan, rated, DECK_ENTRIES)
-    return {
-        cell: tuple(measured(measure, found) for measure in scan.measures) for cell, found in cells.items()
-    }
+    return values_of(scan, rated, DECK_ENTRIES)
 
 
 def found_in(store: Store, scan: TrafficScan, cell_count_max: int = 100_000) -> Cells:
@@ -127,6 +126,32 @@ def test_random_scans(stores: StoreFactory, tmp_path: Path, world: int) -> None:
         store.close()
     assert with_rows > 5
     assert with_several_cells > 5
+
+
+def test_a_call_that_is_longer_than_new_ones_may_be(stores: StoreFactory, tmp_path: Path) -> None:
+    """It was stored before the limit, and counts on each of its days."""
+    day_us = 86_400_000_000
+    setup_us = NOW_US - 90 * day_us
+    message = SessionRecord(session_id="long", account_id="a1")
+    for stamp, us in ((message.setup_time, setup_us), (message.answer_time, setup_us + 1)):
+        stamp.FromMicroseconds(us)
+    message.end_time.FromMicroseconds(NOW_US - day_us)
+    assert day_us * 89 > CONFIG.call_seconds_max * 1_000_000
+    others = records(seeds.chance("beside a long call"), 40)
+    measures = tuple(TrafficMeasure(how, what) for how in INTERVALS for what in ("talk", "seized"))
+    store = stores.open(tmp_path / "store", CONFIG, lambda: NOW_US)
+    try:
+        batch = WriteRecordsRequest(records=[message, *others], accept_stored=True)
+        assert not store.write(batch.SerializeToString()).rejected
+        stores.flush(store)
+        for begin_us in (setup_us, NOW_US - 60 * day_us, NOW_US - 2 * day_us):
+            edge_us = np.array([begin_us, begin_us + 10], np.int64)
+            of_long = (OneOf("session_id", ("long",)),)
+            scan = TrafficScan(edge_us, (), (), measures, None, of_long, NOW_US)
+            assert found_in(store, scan) == expected_of(scan, rows_of([message], accept_stored=True))
+            assert found_in(store, scan)[0,][1] == 10
+    finally:
+        store.close()
 
 
 def test_limits_of_a_scan(stores: StoreFactory, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
+from pegcount.v1 import admin_pb2, feed_health_pb2, records_pb2, reports_pb2, traffic_pb2
 from security.token_attacks import RSA, SECRET_ISSUER, trusted_issuers
 from server_tests.example_requests import ASK_ACTIVE, ASK_FOLDER, ASK_QUALITY, ASK_USAGE, ONE_CODE, changed
 from service import NOW_US
@@ -62,6 +62,11 @@ _TRAFFIC = traffic_pb2.QueryTrafficRequest(
         traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_PDD_PERCENTILE, percentile=95),
         traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_SHORT_CALLS, threshold_ms=6000),
         traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_REVENUE),
+        traffic_pb2.MetricSpec(
+            metric=traffic_pb2.TRAFFIC_METRIC_PEAK, occupancy=traffic_pb2.OCCUPANCY_SEIZED
+        ),
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_PEAK_AT),
+        traffic_pb2.MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_ERLANG),
     ],
     group_by=[
         traffic_pb2.GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_DST_PREFIX, digits=4),
@@ -83,6 +88,10 @@ _TRAFFIC = traffic_pb2.QueryTrafficRequest(
     ],
     attempts=traffic_pb2.ATTEMPTS_ALL,
     top=traffic_pb2.TopSpec(metric=1, limit=3, other=True),
+    compare=traffic_pb2.COMPARISON_WEEK,
+    open_hours=traffic_pb2.OpenHours(
+        weekdays=[1, 7], from_time="22:00", to_time="06:00", excluded_dates=["2026-12-25"]
+    ),
 )
 _TIMES = (
     "yesterday",
@@ -127,6 +136,18 @@ def _seeds() -> Iterator[tuple[str, Iterable[bytes]]]:
     yield from _core_seeds()
 
 
+def _watch() -> Message:
+    query = traffic_pb2.QueryTrafficRequest()
+    query.CopyFrom(_TRAFFIC)
+    for name in ("from_time", "to_time", "compare"):
+        query.ClearField(name)
+    query.granularity = reports_pb2.GRANULARITY_HOUR
+    rule = traffic_pb2.AlertRule(
+        metric=1, comparison="ALERT_COMPARISON_BELOW", threshold=40, least_denominator=5, bins=2
+    )
+    return traffic_pb2.WatchTrafficRequest(query=query, last_bins=24, interval_ms=1_000, rules=[rule])
+
+
 def _requests(method: str) -> list[Message]:
     name = method.rpartition("/")[2]
     empty = message_class(method)()
@@ -136,6 +157,8 @@ def _requests(method: str) -> list[Message]:
         "QueryFolderStats": [ASK_FOLDER],
         "QueryOriginationQuality": [ASK_QUALITY],
         "QueryTraffic": [_TRAFFIC],
+        "QueryFeedHealth": [feed_health_pb2.QueryFeedHealthRequest(sources=["pbx", ""], rejected_days=3)],
+        "WatchTraffic": [_watch()],
         "PutCodeDeck": [ONE_CODE],
         "WriteRecords": [records_pb2.WriteRecordsRequest(records=map(record, range(3)))] * 2,
         "DeleteRecords": [admin_pb2.DeleteRecordsRequest(source="pbx", session_ids=["call-1"])],

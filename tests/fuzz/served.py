@@ -37,7 +37,8 @@ _STREAMS = {
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 }
-_WATCH = "grpc.health.v1.Health/Watch"
+_WATCHES = {"grpc.health.v1.Health/Watch", "pegcount.v1.TrafficService/WatchTraffic"}
+"""Answer one message again and again, until they are cancelled."""
 _TEXT_BYTES_MAX = 1_000
 _TRAILER_BYTES_MAX = 8 * 1024
 """What a client accepts by default."""
@@ -152,14 +153,14 @@ class Served:
     def _called(self, method: str, messages: Sequence[bytes], metadata: Metadata) -> Ended:
         path, answers = f"/{method}", list[bytes]()
         call: Any
-        if method in _STREAMS or method == _WATCH:
+        if method in _STREAMS or method in _WATCHES:
             sent = messages if method in _STREAMS else messages[:1]
             stream: Any = self._channel.stream_stream(path)
             call = stream(iter(sent), timeout=CALL_SECONDS_MAX, metadata=metadata)
             try:
                 for answer in call:
                     answers.append(answer)
-                    if method == _WATCH:
+                    if method in _WATCHES:
                         call.cancel()
             except grpc.RpcError:
                 pass  # Its code is looked at below.

@@ -18,6 +18,8 @@ from prometheus_client import generate_latest
 from server_tests.example_requests import ASK_ACTIVE, ASK_USAGE, call_record, changed, replace_scan
 from server_tests.keys import guarded
 from server_tests.streams import METHOD, Request, Stream, batch
+from server_tests.watching import Watching, question
+from waiting import wait_until
 
 from metrics_tests.observed import RECORDS, REPORTS, Observed, observed
 
@@ -100,6 +102,19 @@ def test_a_write_stream(running: Observed) -> None:
     sent = sum(answer.ByteSize() for answer in answers)
     assert running.sample("pegcount_call_sent_bytes_total", **of_method) == sent
     assert running.samples("grpc_server_handling_seconds_count") == {}
+
+
+def test_a_watch(running: Observed) -> None:
+    watching = Watching(running.service, question("CALLS"))
+    watching.next()
+    assert running.sample("pegcount_watch_streams") == 1
+    assert running.sample("pegcount_watched_queries") == 1
+    wait_until(lambda: (running.sample("pegcount_watch_evaluations_total") or 0) >= 2)
+    assert (running.sample("pegcount_watch_evaluation_seconds_total") or 0) > 0
+    assert running.sample("pegcount_watch_evaluations_failed_total") == 0
+    watching.call.cancel()
+    running.wait_for(0, "pegcount_watch_streams")
+    running.wait_for(0, "pegcount_watched_queries")
 
 
 def test_a_stream_that_its_client_cancels(running: Observed) -> None:

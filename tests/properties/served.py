@@ -83,7 +83,9 @@ class SharedService:
         self._count = 0
         self._store = self._open()
         self._running = RunningServer(config, cast(Store, self), "127.0.0.1:0", lambda: self.now_us)
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{self._running.port}")
+        # Answers of many bins and metrics are larger than clients take by default.
+        unlimited = [("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{self._running.port}", unlimited)
         reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         traffic = traffic_pb2_grpc.TrafficServiceStub(self._channel)
         self._calls: dict[type[Message], Any] = {

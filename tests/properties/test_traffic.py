@@ -1,11 +1,14 @@
 """Relations between answers to the traffic question, which hold whatever the correct figures are."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from math import isnan
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle.records import merge_messages
 from oracle.samples import record
 from oracle.strategies import DAY_US, Dice, World, worlds
 from oracle.traffic.requests import traffic_requests
@@ -24,6 +27,11 @@ _METRICS: tuple[dict[str, Any], ...] = (
     *({"metric": f"TRAFFIC_METRIC_{name}"} for name in ("DELIVERED", "PDD_COUNT", "UNRATED", "CPS_PEAK")),
     {"metric": "TRAFFIC_METRIC_SHORT_CALLS", "threshold_ms": 1_000},
     {"metric": "TRAFFIC_METRIC_CALLS_WITH_CAUSE", "causes": [16]},
+    *(
+        {"metric": f"TRAFFIC_METRIC_{name}", "occupancy": f"OCCUPANCY_{occupancy}"}
+        for name in ("PEAK", "OCCUPIED_US")
+        for occupancy in ("TALK", "SEIZED")
+    ),
 )
 """Metrics that add up over bins, or of which the greatest counts."""
 # Each coarser bin is a union of finer ones.
@@ -43,7 +51,7 @@ def questions(draw: st.DrawFn, /, **changes: Any) -> tuple[World, QueryTrafficRe
     request = draw(traffic_requests(world))
     for name in changes:
         request.ClearField(name)
-    request.MergeFrom(QueryTrafficRequest(**changes))
+    request.MergeFrom(QueryTrafficRequest(**{name: value for name, value in changes.items() if value}))
     if "metrics" in changes and request.HasField("top"):
         request.top.metric = 0
     return world, request
@@ -76,10 +84,14 @@ def figures_of(service: SharedService, request: QueryTrafficRequest, **changes: 
 def numbers(column: TrafficColumn) -> list[Any]:
     """Returns the values of a column as exact numbers, None where there is none."""
     decimals = [Fraction(text) if text else None for text in column.decimals]
-    return [*column.integers, *column.doubles, *decimals]
+    doubles = [None if isnan(double) else double for double in column.doubles]
+    return [*column.integers, *doubles, *decimals]
 
 
 def together(additivity: int, values: Sequence[Any]) -> Any:
+    """Returns the value of several, None if one of them has none."""
+    if None in values:
+        return None
     return sum(values) if additivity == _SUM else max(values, default=0)
 
 
@@ -112,7 +124,12 @@ def test_groups_and_all_others_give_the_total(question: tuple[World, QueryTraffi
     for column, total in zip(found.group_totals, found.totals, strict=True):
         if column.over_groups == _SUM:
             (expected,) = numbers(total)
-            assert abs(sum(numbers(column)) - expected) <= abs(expected) * (0 if column.integers else 1e-12)
+            added = together(_SUM, numbers(column))
+            if expected is None or added is None:
+                # As all groups cover the same time, rates have a value in all of them or in none.
+                assert (expected, set(numbers(column)) - {None}) == (None, set())
+            else:
+                assert abs(added - expected) <= abs(expected) * (0 if column.integers else 1e-12)
 
 
 @budget.drawn(_EXAMPLES)
@@ -131,7 +148,7 @@ def test_attempts_of_vendors_are_all_attempts(question: tuple[World, QueryTraffi
     assert grouped.totals == whole.totals
     for column, total in zip(grouped.group_totals, whole.totals, strict=True):
         if column.over_groups == _SUM:
-            assert [sum(numbers(column))] == numbers(total)
+            assert [together(_SUM, numbers(column))] == numbers(total)
 
 
 @budget.drawn(_EXAMPLES)
@@ -146,7 +163,7 @@ def test_asr_is_at_most_ner(question: tuple[World, QueryTrafficRequest]) -> None
 
 
 @budget.drawn(_EXAMPLES)
-@given(question=questions(), dice=_DICE)
+@given(question=questions(compare=0), dice=_DICE)
 def test_a_call_outside_the_range_changes_nothing(
     question: tuple[World, QueryTrafficRequest], dice: Dice
 ) -> None:
@@ -200,3 +217,104 @@ def test_finer_bins_give_coarser_ones(
                 for i in range(len(values))
             ]
             assert folded == values, column.metric
+
+
+def _occupancy(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"metric": f"TRAFFIC_METRIC_{name}", "occupancy": f"OCCUPANCY_{occupancy}"}
+        for occupancy in ("TALK", "SEIZED")
+        for name in names
+    ]
+
+
+@budget.drawn(_EXAMPLES)
+@given(question=questions(metrics=_occupancy("PEAK", "ERLANG", "PEAK_AT")))
+def test_the_peak_is_at_least_the_mean(question: tuple[World, QueryTrafficRequest]) -> None:
+    world, request = question
+    found = figures_of(loaded(world), request)
+    groups = len(found.groups)
+    for covered_us, columns in (
+        (list(found.covered_us) * groups, found.columns),
+        ([sum(found.covered_us)] * groups, found.group_totals),
+        ([sum(found.covered_us)], found.totals),
+    ):
+        for place in (0, 3):
+            peak, erlang, peak_at = columns[place : place + 3]
+            rows = zip(peak.integers, erlang.doubles, peak_at.integers, covered_us, strict=True)
+            for greatest, mean, instant_us, width_us in rows:
+                assert width_us == 0 or greatest >= mean
+                assert (instant_us == -1) == (greatest == 0)
+
+
+@budget.drawn(_EXAMPLES)
+@given(question=questions(metrics=_occupancy("PEAK")))
+def test_the_peak_of_all_is_at_most_the_peaks_of_groups(question: tuple[World, QueryTrafficRequest]) -> None:
+    world, request = question
+    if request.HasField("top"):
+        request.top.other = True
+    found = figures_of(loaded(world), request)
+    for column, total in zip(found.group_totals, found.totals, strict=True):
+        assert max(column.integers) <= total.integers[0] <= sum(column.integers) or _has_local_times(request)
+
+
+def _has_local_times(request: QueryTrafficRequest) -> bool:
+    """Returns whether groups are times, so that not all calls of one are there together with another's."""
+    local = (traffic_pb2.TRAFFIC_DIMENSION_HOUR_OF_DAY, traffic_pb2.TRAFFIC_DIMENSION_WEEKDAY)
+    return any(spec.dimension in local for spec in request.group_by)
+
+
+_TO_NOW: dict[str, Any] = {
+    "metrics": [*_occupancy("OCCUPIED_US"), {"metric": "TRAFFIC_METRIC_CALLS"}],
+    "group_by": [],
+    "filters": [],
+    "top": None,
+    "open_hours": None,
+    "compare": 0,
+    "kind": 1,
+    "attempts": "ATTEMPTS_ALL",
+}
+
+
+@budget.drawn(_EXAMPLES)
+@given(question=questions(**_TO_NOW))
+def test_bins_of_all_time_have_the_length_of_all_calls(question: tuple[World, QueryTrafficRequest]) -> None:
+    world, request = question
+    calls = [one for one in merge_messages(world.messages).sessions if one.kind == 1 and one.finished]
+    budget.require(bool(calls), "calls that have ended")
+    ends_us = [one.end_us or 0 for one in calls]
+    service = loaded(world)
+    # Later, when the active calls are abandoned.
+    service.now_us = max(world.now_us, *ends_us) + 2 * DAY_US
+    for name in ("to_time", "time_zone", "granularity"):
+        request.ClearField(name)
+    first_us = min(one.setup_us for one in calls)
+    request.from_time = f"{datetime.fromtimestamp(first_us // 10**6, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    talk, seized, count = (total.integers[0] for total in figures_of(service, request).totals)
+    assert count == len(calls)
+    assert seized == sum(end - one.setup_us for one, end in zip(calls, ends_us, strict=True))
+    answered = [(one.answer_us, end) for one, end in zip(calls, ends_us, strict=True)]
+    assert talk == sum(end - start for start, end in answered if start is not None)
+
+
+@budget.drawn(_EXAMPLES)
+@given(question=questions(**_TO_NOW), dice=_DICE)
+def test_a_call_begun_before_the_range_occupies_it(
+    question: tuple[World, QueryTrafficRequest], dice: Dice
+) -> None:
+    world, request = question
+    request.ClearField("granularity")
+    before = figures_of(loaded(world), request)
+    from_us = _us_of_text(before.range.from_time)
+    covered_us = before.covered_us[0]
+    setup_us = from_us - dice.pick((1, 10**6, DAY_US, 6 * DAY_US))
+    budget.require(DAY_US < setup_us < 7_000_000_000 * 10**6, "a time within the limits")
+    within_us = dice.pick((1, covered_us, covered_us + 5, max(1, covered_us // 2)))
+    call = record("before", setup_us, setup_us, from_us + within_us, account_id="1")
+    after = figures_of(loaded(world, Write([call], world.now_us)), request)
+    more = [now.integers[0] - then.integers[0] for now, then in zip(after.totals, before.totals, strict=True)]
+    assert more == [min(within_us, covered_us), min(within_us, covered_us), 0]
+
+
+def _us_of_text(text: str) -> int:
+    since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(microseconds=1)

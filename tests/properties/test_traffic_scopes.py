@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
-from oracle.traffic import figures
+from oracle.traffic import figures, occupancy
 from pegcount.data_scope import DataScope, Metric
 from pegcount.v1 import reports_pb2, traffic_pb2
 from pegcount.v1.traffic_pb2 import QueryTrafficRequest, QueryTrafficResponse
@@ -46,7 +46,10 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 }
 _GRANULARITIES = tuple(f"GRANULARITY_{name}" for name in ("UNSPECIFIED", "HOUR", "DAY", "WEEK"))
 _TELL_ANSWERS = {"answered", "failed", "asr", "answered_within", "ring_time_mean", "ring_time_percentile"}
-_TELL_DURATIONS = {"duration_ms", "acd", "short_calls", "short_share", "duration_percentile"}
+_TELL_DURATIONS = {
+    *("duration_ms", "acd", "short_calls", "short_share", "duration_percentile"),
+    *occupancy.METRICS,
+}
 _TELL_PRICES = {*figures.MONEY, "unrated"}
 
 
@@ -112,9 +115,9 @@ def _drop_notices(answer: Message) -> None:
 
 def _request(dice: random.Random) -> QueryTrafficRequest:
     names = ["calls", *dice.sample(sorted(figures.METRICS.keys() - {"calls"}), dice.choice((0, 0, 1, 2)))]
-    metrics: list[Any] = [
-        {"metric": f"TRAFFIC_METRIC_{name.upper()}", **_PARAMETERS.get(name, {})} for name in names
-    ]
+    if dice.random() < 0.3:
+        names = list(dict.fromkeys([*names, *dice.sample(occupancy.METRICS, dice.choice((1, 2)))]))
+    metrics = [_metric(dice, name) for name in names]
     found = QueryTrafficRequest(
         from_time=dice.choice(("2026-03-30", "2026-03-24", "2026-02-01", "2026-03-28T07:30:00")),
         granularity=dice.choice(_GRANULARITIES),
@@ -134,4 +137,19 @@ def _request(dice: random.Random) -> QueryTrafficRequest:
         )
     if found.group_by and dice.random() < 0.4:
         found.top.CopyFrom(traffic_pb2.TopSpec(limit=dice.choice((1, 2)), other=dice.random() < 0.5))
+    if dice.random() < 0.2:
+        found.compare = dice.choice(traffic_pb2.Comparison.values()[1:5])  # type: ignore[assignment]
+    if dice.random() < 0.2:
+        found.open_hours.CopyFrom(
+            traffic_pb2.OpenHours(from_time="20:00", to_time="08:30", weekdays=[1, 5, 6, 7])
+        )
     return found
+
+
+def _metric(dice: random.Random, name: str) -> Any:
+    occupies = dice.choice(("UNSPECIFIED", "TALK", "SEIZED")) if name in occupancy.METRICS else "UNSPECIFIED"
+    return {
+        "metric": f"TRAFFIC_METRIC_{name.upper()}",
+        "occupancy": f"OCCUPANCY_{occupies}",
+        **_PARAMETERS.get(name, {}),
+    }

@@ -8,7 +8,15 @@ from pegcount.config import Config
 from pegcount.model import Between, Granularity, OneOf, Present
 from pegcount.request import traffic_query
 from pegcount.request.traffic_metrics import METRICS, PARAMETERS, metric_name, metrics_with
-from pegcount.traffic import ColumnKey, Figure, LocalTimeKey, PrefixKey, Top, TrafficMeasure, TrafficQuery
+from pegcount.traffic import (
+    ColumnKey,
+    Figure,
+    LocalTimeKey,
+    PrefixKey,
+    Top,
+    TrafficMeasure,
+    TrafficQuery,
+)
 from pegcount.v1 import reports_pb2, traffic_pb2
 from pegcount.v1.traffic_pb2 import QueryTrafficRequest
 
@@ -16,7 +24,7 @@ from request_tests.refusals import Expected, check_refused
 
 METRIC_NAMES = ", ".join(traffic_pb2.TrafficMetric.keys()[1:])
 DIMENSION_NAMES = ", ".join(traffic_pb2.TrafficDimension.keys()[1:])
-THRESHOLDS, PERCENTILES, CAUSES = (metrics_with(name) for name in PARAMETERS)
+THRESHOLDS, PERCENTILES, CAUSES, OCCUPANCIES = (metrics_with(name) for name in PARAMETERS)
 INT64_MIN = -(2**63) + 1
 
 
@@ -91,11 +99,12 @@ REFUSED: dict[str, tuple[dict[str, Any], list[Expected]]] = {
         ],
     ),
     "parameters of other metrics": (
-        {"metrics": [metric("CALLS", threshold_ms=0, percentile=0, causes=[16])]},
+        {"metrics": [metric("CALLS", threshold_ms=0, percentile=0, causes=[16], occupancy="OCCUPANCY_TALK")]},
         [
             not_allowed("metrics[0].threshold_ms", THRESHOLDS),
             not_allowed("metrics[0].percentile", PERCENTILES),
             not_allowed("metrics[0].causes", CAUSES),
+            not_allowed("metrics[0].occupancy", OCCUPANCIES),
         ],
     ),
     "parameters that are missing": (
@@ -134,6 +143,23 @@ REFUSED: dict[str, tuple[dict[str, Any], list[Expected]]] = {
     "cause that marks absent ones": (
         {"metrics": [metric("CALLS_WITH_CAUSE", causes=[16, INT64_MIN - 1])]},
         [outside("metrics[0].causes[1]", INT64_MIN - 1, INT64_MIN, 2**63 - 1)],
+    ),
+    "occupancies": (
+        {
+            "metrics": [
+                metric("PEAK"),
+                metric("PEAK", occupancy=9),
+                metric("PEAK", occupancy="OCCUPANCY_TALK"),
+            ]
+        },
+        [
+            (
+                "metrics[1].occupancy",
+                "UNKNOWN_ENUM_VALUE",
+                {"value": 9, "allowed": "OCCUPANCY_TALK, OCCUPANCY_SEIZED"},
+            ),
+            repeated("metrics[2]", "PEAK"),
+        ],
     ),
     "the same twice": (
         {
@@ -274,6 +300,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[Expected]]] = {
         },
         [("top.metric", "MIXED_CURRENCIES", {})],
     ),
+    "a rank by an instant": (
+        {"metrics": [metric("PEAK_AT"), metric("PEAK")], "top": {"limit": 3}},
+        [("top.metric", "CONFLICTING_FIELDS", {"allowed": "1"})],
+    ),
     "an empty range": (
         {"to_time": "2026-03-29T00:00:00Z"},
         [("from_time", "EMPTY_RANGE", {"from_time": "2026-03-29", "to_time": "2026-03-29T00:00:00Z"})],
@@ -353,7 +383,7 @@ def test_last_attempts_of_calls_are_the_default() -> None:
 def column_of(name: str, **more: Any) -> traffic_pb2.TrafficColumn:
     """Returns the column of a metric with the parameters that it requires."""
     rule = METRICS[traffic_pb2.TrafficMetric.Value(f"TRAFFIC_METRIC_{name}")]
-    given = {"threshold_ms": 6_000, "percentile": 95, "causes": [34]}
+    given = {"threshold_ms": 6_000, "percentile": 95, "causes": [34], "occupancy": "OCCUPANCY_SEIZED"}
     parameters = {rule.parameter: given[rule.parameter]} if rule.parameter and not rule.default_causes else {}
     (column,) = query_of(metrics=[metric(name, **parameters)], **more).columns
     return traffic_pb2.TrafficColumn.FromString(column.header)
@@ -361,7 +391,7 @@ def column_of(name: str, **more: Any) -> traffic_pb2.TrafficColumn:
 
 SUMS = {
     *("CALLS", "ANSWERED", "FAILED", "DURATION_MS", "SHORT_CALLS", "CALLS_WITH_CAUSE", "DELIVERED"),
-    *("PDD_COUNT", "REVENUE", "COST", "MARGIN", "UNRATED"),
+    *("PDD_COUNT", "REVENUE", "COST", "MARGIN", "UNRATED", "OCCUPIED_US"),
 }
 MONEY = {"REVENUE", "COST", "MARGIN", "MARGIN_SHARE"}
 
@@ -370,8 +400,8 @@ MONEY = {"REVENUE", "COST", "MARGIN", "MARGIN_SHARE"}
 def test_each_metric_says_how_it_adds_up(number: int) -> None:
     name = metric_name(number)
     column = column_of(name)
-    of_bins = "SUM" if name in SUMS else "MAX" if name == "CPS_PEAK" else "NONE"
-    of_groups = "SUM" if name in SUMS | {"CPS"} else "NONE"
+    of_bins = "SUM" if name in SUMS else "MAX" if name in {"CPS_PEAK", "PEAK"} else "NONE"
+    of_groups = "SUM" if name in SUMS | {"CPS", "ERLANG"} else "NONE"
     found = [traffic_pb2.Additivity.Name(each) for each in (column.over_bins, column.over_groups)]
     assert found == [f"ADDITIVITY_{of_bins}", f"ADDITIVITY_{of_groups}"]
     by_currency = column_of(name, group_by=[by("CURRENCY")])
@@ -401,3 +431,27 @@ def test_a_code_deck_is_that_of_the_scan() -> None:
     assert query.code_deck == 3
     assert query.predicates[-1] == OneOf("orig_rates_country", ("Norway",))
     assert Between("tenant_id", 1, 0) not in query.predicates
+
+
+def test_talk_is_the_occupancy_unless_another_is_given() -> None:
+    names = ("PEAK", "PEAK_AT", "ERLANG", "OCCUPIED_US")
+    talk = [metric(name) for name in names]
+    query = query_of(metrics=[*talk, *({**each, "occupancy": "OCCUPANCY_SEIZED"} for each in talk)])
+    headers = [traffic_pb2.TrafficColumn.FromString(column.header) for column in query.columns]
+    assert [each.metric.occupancy for each in headers] == [traffic_pb2.OCCUPANCY_TALK] * 4 + [
+        traffic_pb2.OCCUPANCY_SEIZED
+    ] * 4
+    # Figures that are of the same intervals share their measures.
+    assert query.measures == (
+        TrafficMeasure("count", "all"),
+        TrafficMeasure("occupancy", "talk"),
+        TrafficMeasure("occupied", "talk"),
+        TrafficMeasure("occupancy", "seized"),
+        TrafficMeasure("occupied", "seized"),
+    )
+    assert [column.figure for column in query.columns[:4]] == [
+        Figure("peak", 1),
+        Figure("peak_at", 1),
+        Figure("rate", 2),
+        Figure("integer", 2),
+    ]

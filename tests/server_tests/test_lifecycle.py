@@ -28,6 +28,8 @@ from pegcount.v1 import (
     records_pb2_grpc,
     reports_pb2_grpc,
 )
+from pegcount.v1.traffic_pb2 import WatchTrafficRequest
+from pegcount.v1.traffic_pb2_grpc import TrafficServiceStub
 from served_process import HeldUpOpening, ServedProcess, served
 from waiting import wait_until
 
@@ -89,6 +91,10 @@ def call_admin(channel: grpc.Channel) -> object:
     return admin_pb2_grpc.AdminServiceStub(channel).GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=20)
 
 
+def call_watch(channel: grpc.Channel) -> object:
+    return list(TrafficServiceStub(channel).WatchTraffic(WatchTrafficRequest(), timeout=20))
+
+
 def call_unknown_method(channel: grpc.Channel) -> object:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
         "/pegcount.v1.ReportService/QueryNothing"
@@ -103,7 +109,7 @@ def call_reflection(channel: grpc.Channel) -> object:
 
 
 @pytest.mark.parametrize(
-    "call", [call_reports, write_records, call_admin, call_unknown_method, call_reflection]
+    "call", [call_reports, write_records, call_admin, call_watch, call_unknown_method, call_reflection]
 )
 def test_a_starting_server_tells_calls_to_come_again(
     call: Callable[[grpc.Channel], object], settings: ServeSettings, opening: HeldUpOpening

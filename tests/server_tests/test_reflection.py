@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -18,6 +19,7 @@ from pegcount.errors import PegcountError
 from pegcount.server.call import Call
 from pegcount.server.health import LIVE
 from pegcount.server.services import SERVICE_NAMES
+from pegcount.v1.traffic_pb2 import QueryTrafficRequest
 from proto_comments import proto_files
 from service import Service
 from waiting import stays, wait_until
@@ -116,6 +118,13 @@ def test_symbols_are_described_with_their_comments(
 ) -> None:
     files = files_of(ask(service, version, Request(file_containing_symbol=symbol)))
     assert any(text.startswith(comment) for file in files.values() for text in comments_of(file))
+
+
+def test_the_example_of_the_traffic_question_can_be_sent(service: Service) -> None:
+    comments = [text for file in proto_files() for text in comments_of(file)]
+    (comment,) = (text for text in comments if text.startswith("Asks for figures of calls per bin"))
+    request = json_format.Parse(comment[comment.index("{") :], QueryTrafficRequest())
+    assert len(service.traffic.QueryTraffic(request, timeout=20).totals) == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -318,3 +327,11 @@ def is_admitted(service: Service, version: str) -> bool:
     with suppress(grpc.RpcError):
         return bool(ask(service, version, Request(list_services="")))
     return False
+
+
+def test_no_comment_is_code_for_a_generator() -> None:
+    """Rust takes a paragraph that begins with four spaces for a test to compile."""
+    for file in proto_files():
+        for place in file.source_code_info.location:
+            paragraphs = place.leading_comments.split("\n \n") + place.leading_comments.split("\n\n")
+            assert not [each for each in paragraphs if each.startswith(" " * 5)], file.name

@@ -86,6 +86,20 @@ def test_a_stream_that_reads_no_answers_gives_way(start: Start) -> None:
     wait_until(lambda: service.open_stream_count() == 0)
 
 
+def test_a_stream_that_reads_again_after_its_end_gets_the_status(start: Start) -> None:
+    """gRPC takes no status before the answer that waits for the client, who then waited for ever."""
+    service = start(write_stream_idle_seconds=0.3)
+    no_window = SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0}).serialize()
+    with Peer(service.address, opening=PREFACE + no_window) as peer:
+        stream = peer.open_call(peer.block(METHOD))
+        peer.send_data(stream, message(batch(None)) * 2, time.monotonic() + 5, end_stream=False)
+        wait_until(lambda: service.open_stream_count() == 1)
+        wait_until(lambda: service.open_stream_count() == 0)
+        peer.open_window(2**20)
+        peer.wait_for_ends(10)
+        assert peer.end_of(stream).how == "UNAVAILABLE"
+
+
 def test_an_idle_stream_ends_after_its_answers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(write_stream_idle_seconds=0.3)
     store = DelayedStore(service, monkeypatch, seconds=0.6)

@@ -14,6 +14,8 @@ from pegcount.v1.traffic_pb2 import QueryTrafficRequest
 CUSTOMER = DataScope(account_id=("a1", "a2"))
 VENDOR = DataScope(term_clients_id=(7,))
 MONEY = {"REVENUE", "COST", "MARGIN", "MARGIN_SHARE"}
+OCCUPIED = {"OCCUPIED_US", "ERLANG", "PEAK", "PEAK_AT"}
+"""Figures of the time that calls last."""
 COUNTS = {"CALLS", "CPS", "CPS_PEAK"}
 """Figures that tell nothing of answers, durations and prices."""
 
@@ -63,7 +65,7 @@ def test_whoever_may_not_see_durations_sees_no_prices_either() -> None:
     """The price of a call grows with its duration."""
     hidden = DataScope(hidden_metrics=(Metric.ACD,))
     durations = {"DURATION_MS", "ACD", "SHORT_CALLS", "SHORT_SHARE", "DURATION_PERCENTILE"}
-    assert denied_metrics(hidden) == durations | MONEY
+    assert denied_metrics(hidden) == durations | OCCUPIED | MONEY
     assert denied_dimensions(hidden) == set()
 
 

@@ -49,7 +49,7 @@ def count_of(records: VisibleRecords) -> tuple[int, int | None]:
     scan = TrafficScan(edge_us, (), (), (TrafficMeasure("count", "all"),))
     (count,) = records.traffic_partials(scan, 1, token()).measure(0)
     assert isinstance(count, int)
-    return count, records.latest_setup_us()
+    return count, records.latest_setup_us(token())
 
 
 def test_traffic_scans_count_visible_records(store: EmbeddedStore) -> None:

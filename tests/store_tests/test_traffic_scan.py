@@ -164,7 +164,7 @@ def test_what_the_core_does_not_know_is_refused(harness: StoreHarness) -> None:
 def test_partials_are_built_from_columns() -> None:
     columns: list[Any] = [np.array([3, -(2**63)]), ([0, 1], ["", "DE"])]
     measures: list[Any] = [[2**90, -1], [[(5, 1), (7, 2)], []]]
-    made = core.TrafficPartials.from_columns(3, [2, 0], columns, measures)
+    made = core.TrafficPartials.from_columns(3, [2, 0], columns, measures, [])
     assert (made.row_count, made.cell_count) == (0, 2)
     assert cells_of(made, 2) == {(2, (3, None)): [2**90, [(5, 1), (7, 2)]], (0, (None, "DE")): [-1, []]}
     with pytest.raises(ValueError, match="7"):
@@ -188,4 +188,4 @@ def test_columns_that_no_scan_returns_are_refused(
     bins: list[int], keys: list[Any], measure: list[Any], problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
-        core.TrafficPartials.from_columns(2, bins, keys, [measure])
+        core.TrafficPartials.from_columns(2, bins, keys, [measure], [])

@@ -56,7 +56,9 @@ class KeptRequests(reports_pb2_grpc.ReportServiceServicer, traffic_pb2_grpc.Traf
 
     def QueryTraffic(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
-        return traffic_pb2.QueryTrafficResponse(range=self.range)
+        columns = [traffic_pb2.TrafficColumn(metric=metric) for metric in request.metrics]
+        totals = [traffic_pb2.TrafficColumn(metric=metric, integers=[0]) for metric in request.metrics]
+        return traffic_pb2.QueryTrafficResponse(range=self.range, columns=columns, totals=totals)
 
 
 @pytest.fixture

@@ -36,5 +36,5 @@ def test_a_command_prints_what_the_page_shows(
 
 def test_each_report_is_on_the_page() -> None:
     reports = {shlex.split(command)[2] for command, _ in COMMANDS}
-    assert reports == {"usage", "active", "folders", "quality", "traffic"}
+    assert reports == {"usage", "active", "folders", "quality", "traffic", "busy-hour"}
     assert len(COMMANDS) == PAGE.read_text(encoding="utf-8").count("    $ ")

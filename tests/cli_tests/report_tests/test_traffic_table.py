@@ -67,13 +67,13 @@ def test_a_table_of_groups() -> None:
     assert list(table_lines(table(ANSWER, BY_VENDOR), 100)) == [
         "Traffic by term accounts id, dst prefix, from 2026-03-29 00:00 to 2026-03-29 02:00, UTC",
         "",
-        "term accounts id  dst prefix  other  calls    NER  PDD percentile 95 ms  revenue",
-        "----------------  ----------  -----  -----  -----  --------------------  -------",
-        "               7  49          no     1,234  50.0%                 2,500     0.25",
-        "               -  44          no         2      -                     -        0",
-        "               -  -           yes        3  12.3%                     0        -",
-        "----------------  ----------  -----  -----  -----  --------------------  -------",
-        "           total  (all)       (all)  1,239  40.0%                     7     0.25",
+        "term accounts id  dst prefix  calls    NER  PDD percentile 95 ms  revenue",
+        "----------------  ----------  -----  -----  --------------------  -------",
+        "               7  49          1,234  50.0%                 2,500     0.25",
+        "               -  44              2      -                     -        0",
+        "         (other)  (other)         3  12.3%                     0        -",
+        "----------------  ----------  -----  -----  --------------------  -------",
+        "           total  (all)       1,239  40.0%                     7     0.25",
         "",
         "the first 2 of 9 groups; totals are of all",
     ]
@@ -122,3 +122,85 @@ def test_a_chart_of_the_first_figure(width: int) -> None:
     lines = list(plot_lines(table(ANSWER, BY_VENDOR), width))
     assert any("1,234" in line for line in lines)
     assert max(map(len, lines)) <= width
+
+
+PEAKS: dict[str, Any] = {
+    "range": {**RANGE, "granularity": "GRANULARITY_HOUR"},
+    "t": [1_774_742_400, 1_774_746_000],
+    "groups": [{}],
+    "columns": [
+        {"metric": {"metric": "TRAFFIC_METRIC_PEAK", "occupancy": "OCCUPANCY_TALK"}, "integers": [20, 0]},
+        {"metric": {"metric": "TRAFFIC_METRIC_PEAK_AT"}, "integers": [1_774_742_512_500_000, -1]},
+        {
+            "metric": {"metric": "TRAFFIC_METRIC_ERLANG", "occupancy": "OCCUPANCY_SEIZED"},
+            "doubles": [12.345, 0.0],
+        },
+        {"metric": {"metric": "TRAFFIC_METRIC_OCCUPIED_US"}, "integers": [44_442_000_000, 0]},
+    ],
+    "group_count": 1,
+}
+
+
+def with_totals(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the first values as totals."""
+    totals = []
+    for column in answer["columns"]:
+        ((name, values),) = [(name, value) for name, value in column.items() if name != "metric"]
+        totals.append({"metric": column["metric"], name: values[:1]})
+    return {**answer, "totals": totals}
+
+
+def test_a_table_of_peaks() -> None:
+    found = table(with_totals(PEAKS), {})
+    assert list(table_lines(found, 100))[2:] == [
+        "start             peak  peak at                     erlang seized  occupied h:mm:ss",
+        "----------------  ----  --------------------------  -------------  ----------------",
+        "2026-03-29 00:00    20  2026-03-29 00:01:52.500000           12.3          12:20:42",
+        "2026-03-29 01:00     0  -                                       0           0:00:00",
+        "----------------  ----  --------------------------  -------------  ----------------",
+        "total               20  2026-03-29 00:01:52.500000           12.3          12:20:42",
+    ]
+    assert list(csv_lines(found))[1] == (
+        "2026-03-29T00:00:00Z,20,2026-03-29T00:01:52.500000Z,12.345,44442000000"
+    )
+
+
+def test_a_chart_of_the_first_number() -> None:
+    answer = {**PEAKS, "columns": PEAKS["columns"][1:]}
+    assert "erlang seized" in list(plot_lines(table(with_totals(answer), {}), 100))
+    alone = {**PEAKS, "columns": PEAKS["columns"][1:2]}
+    assert "no number to draw" in "\n".join(plot_lines(table(with_totals(alone), {}), 100))
+
+
+def test_a_table_with_an_earlier_range() -> None:
+    answer = with_totals({**PEAKS, "columns": PEAKS["columns"][:2]})
+    answer["compared"] = {
+        "range": {**RANGE, "from_time": "2026-03-22T00:00:00Z", "to_time": "2026-03-22T02:00:00Z"},
+        "t": [1_774_137_600, -1],
+        "columns": [
+            {"metric": PEAKS["columns"][0]["metric"], "integers": [16, -1]},
+            {"metric": PEAKS["columns"][1]["metric"], "integers": [1_774_137_601_000_000, -1]},
+        ],
+        "totals": [
+            {"metric": PEAKS["columns"][0]["metric"], "integers": [40]},
+            {"metric": PEAKS["columns"][1]["metric"], "integers": [1_774_137_601_000_000]},
+        ],
+        "changes": [{"percent": [25.0, "NaN"]}, {"percent": ["NaN", "NaN"]}],
+        "total_changes": [{"percent": [-50.0]}, {"percent": ["NaN"]}],
+    }
+    found = table(answer, {})
+    lines = [" ".join(line.split()) for line in table_lines(found, 130)]
+    peak_at, then_at = "2026-03-29 00:01:52.500000", "2026-03-22 00:00:01"
+    assert lines[2] == "start then peak peak then change peak at peak at then"
+    assert lines[4:6] == [
+        f"2026-03-29 00:00 2026-03-22 00:00 20 16 +25.0% {peak_at} {then_at}",
+        "2026-03-29 01:00 - 0 - - - -",
+    ]
+    assert lines[7:] == [
+        f"total (all) 20 40 -50.0% {peak_at} {then_at}",
+        "",
+        "then: from 2026-03-22 00:00 to 2026-03-22 02:00",
+    ]
+    assert [column.name for column in found.columns[2:]] == [
+        *("peak", "peak_then", "peak_change", "peak_at", "peak_at_then"),
+    ]

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Protocol
 
 from pegcount.v1 import traffic_pb2
 from pegcount.v1.traffic_pb2 import MetricSpec
 
 from oracle.records import Session
+
+from . import occupancy
 
 Calls = Sequence[Session]
 Figure = int | float | str | None
@@ -32,6 +35,8 @@ def with_defaults(spec: MetricSpec) -> MetricSpec:
     found.CopyFrom(spec)
     if name_of(spec) in ("delivered", "ner") and not spec.causes:
         found.causes.extend(DELIVERING_CAUSES)
+    if name_of(spec) in occupancy.METRICS and not spec.occupancy:
+        found.occupancy = traffic_pb2.OCCUPANCY_TALK
     return found
 
 
@@ -145,19 +150,40 @@ def margin(call: Session) -> Fraction | None:
 
 AMOUNTS = {"revenue": revenue, "cost": cost, "margin": margin}
 MONEY = (*AMOUNTS, "margin_share")
-SUMS = frozenset({*COUNTS, *AMOUNTS, "duration_ms"})
+SUMS = frozenset({*COUNTS, *AMOUNTS, "duration_ms", "occupied_us"})
 """Metrics whose values over bins and groups add up."""
 
 
-def figure(spec: MetricSpec, bins: Sequence[Calls], covered_us: int) -> Figure:
+class HasCalls(Protocol):
+    """What a bin of a group has."""
+
+    @property
+    def calls(self) -> list[Session]: ...
+    @property
+    def spans(self) -> dict[int, list[occupancy.Span]]: ...
+
+
+def figure(spec: MetricSpec, cells: Sequence[HasCalls], covered_us: int) -> Figure:
     """Returns a metric over the calls of some bins, which cover this time together."""
-    name, calls = name_of(spec), [call for of_bin in bins for call in of_bin]
+    name = name_of(spec)
+    if name in occupancy.METRICS:
+        spans = [span for cell in cells for span in cell.spans.get(with_defaults(spec).occupancy, ())]
+        return _OF_SPANS[name](spans, covered_us)
+    calls = [call for cell in cells for call in cell.calls]
     if name == "cps_peak":
-        return max(map(busiest_second, bins), default=0)
+        return max((busiest_second(cell.calls) for cell in cells), default=0)
     if name == "cps":
         return ratio(10**6 * len(calls), covered_us)
     family = next(names for names in _COMPUTED if name in names)
     return _COMPUTED[family](spec, calls)
+
+
+_OF_SPANS: dict[str, Callable[[Sequence[occupancy.Span], int], Figure]] = {
+    "occupied_us": lambda spans, covered_us: occupancy.total_us(spans),
+    "erlang": lambda spans, covered_us: ratio(occupancy.total_us(spans), covered_us),
+    "peak": lambda spans, covered_us: occupancy.peak(spans)[0],
+    "peak_at": lambda spans, covered_us: occupancy.peak(spans)[1],
+}
 
 
 def _count(spec: MetricSpec, calls: Calls) -> int:

@@ -24,11 +24,16 @@ _ACCOUNTS = ("account_id", "orig_accounts_id", "term_accounts_id")
 
 
 def notices(
-    request: QueryTrafficRequest, calls: Sequence[Session], sessions: Sequence[Session], reading: Reading
+    request: QueryTrafficRequest,
+    calls: Sequence[Session],
+    sessions: Sequence[Session],
+    reading: Reading,
+    *,
+    counts_nothing: bool,
 ) -> Iterator[reports_pb2.Notice]:
-    """Yields what is missing for the figures of these calls, or why there are none among the sessions."""
+    """Yields what is missing for the figures of these calls, or why nothing counts among the sessions."""
     yield from _incomplete(request, calls)
-    if not calls:
+    if counts_nothing:
         kind = request.kind or records_pb2.SESSION_KIND_CALL
         yield from _unseen("kind", traffic_pb2.TRAFFIC_DIMENSION_KIND, [kind], sessions, reading)
         for position, asked in enumerate(request.filters):

@@ -1,5 +1,7 @@
 """Random traffic requests that suit a random world."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,16 +11,17 @@ from pegcount.v1.traffic_pb2 import (
     GroupSpec,
     IntegerRange,
     MetricSpec,
+    OpenHours,
     QueryTrafficRequest,
     TopSpec,
     TrafficFilter,
 )
 
-from oracle import requests
+from oracle import calendar, requests
 from oracle.strategies import DIMENSIONS as POOLS
 from oracle.strategies import Dice, World
 
-from . import figures
+from . import figures, occupancy
 from .dimensions import PREFIXES, field_of
 
 _DIMENSIONS = [number for _, number in traffic_pb2.TrafficDimension.items() if number]
@@ -43,6 +46,8 @@ _NOT_MONEY = [name for name in _METRICS if name not in figures.MONEY]
 _THRESHOLDS_MS = (0, 1, 400, 999, 1_000, 1_001, 6_000, 60_000, 604_800_000)
 _PERCENTILES = (50, 95, 1, 99, 90, 33)
 _CAUSES = (16, 17, 34, 0, -1)
+_TIMES_OF_DAY = ("08:00", "18:00", "00:00", "02:30", "03:00", "22:00", "00:01", "23:59", "12:15")
+_COMPARISONS = tuple(number for number in traffic_pb2.Comparison.values() if number)
 
 
 def _is_counted(record: SessionRecord) -> bool:
@@ -52,8 +57,8 @@ def _is_counted(record: SessionRecord) -> bool:
 
 @st.composite
 def traffic_requests(draw: st.DrawFn, world: World) -> QueryTrafficRequest:
-    """Draws valid requests with every metric, dimension, filter and way to rank."""
-    dice = Dice(draw(st.binary(min_size=100, max_size=100)))
+    """Draws mostly valid requests with every metric, dimension, filter and way to rank."""
+    dice = Dice(draw(st.binary(min_size=180, max_size=180)))
     granularity = dice.pick((0, 0, 0, *requests.GRANULARITIES))
     pivot_us, record = requests.pivot(dice, world, _is_counted)
     range_fields = draw(requests.range_fields(world, granularity or dice.pick((5, 6, 8)), pivot_us))
@@ -74,7 +79,46 @@ def traffic_requests(draw: st.DrawFn, world: World) -> QueryTrafficRequest:
     request.kind = dice.pick((*[0] * 12, record.kind, 1, 2, 3))  # type: ignore[assignment]
     if request.group_by and dice.below(2):
         request.top.CopyFrom(_top(dice, request))
+    _add_other_times(dice, request, pivot_us)
     return request
+
+
+_DAMAGES: tuple[Callable[[QueryTrafficRequest], object], ...] = (
+    lambda request: setattr(request.metrics[0], "occupancy", 9),
+    lambda request: setattr(request.metrics[-1], "occupancy", traffic_pb2.OCCUPANCY_TALK),
+    lambda request: setattr(request, "compare", 9),
+    lambda request: request.open_hours.weekdays.extend((0, 3, 3, 8)),
+    lambda request: request.open_hours.weekdays.extend(range(1, 9)),
+    lambda request: request.open_hours.MergeFrom(OpenHours(from_time="24:00", to_time="7:00")),
+    lambda request: request.open_hours.MergeFrom(OpenHours(from_time="", to_time="24:01")),
+    lambda request: request.open_hours.excluded_dates.extend(("2026-02-30", "2026-12-25", "20261225")),
+    lambda request: request.open_hours.excluded_dates.extend(["2026-12-25"] * 401),
+    lambda request: request.top.MergeFrom(TopSpec(limit=1, metric=len(request.metrics) - 1)),
+)
+
+
+def _add_other_times(dice: Dice, request: QueryTrafficRequest, pivot_us: int) -> None:
+    """Compares some requests, asks some for open hours alone, and breaks the rules of that in a few."""
+    if dice.below(4) == 3:
+        request.compare = dice.pick(_COMPARISONS)  # type: ignore[assignment]
+    if dice.below(4) == 3:
+        request.open_hours.CopyFrom(_open_hours(dice, pivot_us))
+    if dice.below(16) == 15:
+        for damage in (dice.pick(_DAMAGES), dice.pick(_DAMAGES)):
+            damage(request)
+
+
+def _open_hours(dice: Dice, pivot_us: int) -> OpenHours:
+    found = OpenHours(from_time=dice.pick(_TIMES_OF_DAY), to_time=dice.pick((*_TIMES_OF_DAY, "24:00")))
+    if dice.below(2):
+        first = 1 + dice.below(7)
+        found.weekdays.extend(range(first, 1 + first + dice.below(8 - first)))
+    for _ in range(dice.pick((0, 0, 1, 2))):
+        day = calendar.date_of("UTC", pivot_us) + timedelta(days=dice.pick((0, 1, -1, 7, -7)))
+        text = dice.pick((day.isoformat(), day.strftime("%Y%m%d")))
+        if calendar.FIRST_DATE <= day <= calendar.LAST_DATE and text not in found.excluded_dates:
+            found.excluded_dates.append(text)
+    return found
 
 
 def _separate_currencies(dice: Dice, request: QueryTrafficRequest) -> None:
@@ -92,10 +136,12 @@ def _separate_currencies(dice: Dice, request: QueryTrafficRequest) -> None:
 
 def _metrics(dice: Dice) -> list[MetricSpec]:
     names = _NOT_MONEY if dice.below(3) else _METRICS
+    if dice.below(3) == 2:
+        names = [*names, *occupancy.METRICS * 8]
     found: list[MetricSpec] = []
     for _ in range(dice.pick((3, 1, 2, 5, 8))):
         spec = _metric(dice, dice.pick(names))
-        if spec not in found:
+        if figures.with_defaults(spec) not in map(figures.with_defaults, found):
             found.append(spec)
     return found
 
@@ -106,6 +152,8 @@ def _metric(dice: Dice, name: str) -> MetricSpec:
         spec.threshold_ms = dice.pick(_THRESHOLDS_MS)
     if name in figures.PERCENTILES:
         spec.percentile = dice.pick(_PERCENTILES)
+    if name in occupancy.METRICS:
+        spec.occupancy = dice.pick((0, traffic_pb2.OCCUPANCY_SEIZED, traffic_pb2.OCCUPANCY_TALK))  # type: ignore[assignment]
     if name == "calls_with_cause" or (name in ("delivered", "ner") and dice.below(3) == 2):
         first = dice.below(len(_CAUSES) - 1)
         spec.causes.extend(_CAUSES[first : first + 1 + dice.below(3)])
@@ -178,7 +226,7 @@ def _add_texts(dice: Dice, found: TrafficFilter, record: SessionRecord) -> None:
 
 
 def _top(dice: Dice, request: QueryTrafficRequest) -> TopSpec:
-    allowed = list(range(len(request.metrics)))
+    allowed = [i for i, spec in enumerate(request.metrics) if figures.name_of(spec) != "peak_at"]
     if any(spec.dimension in _CURRENCIES for spec in request.group_by):
         allowed = [i for i in allowed if figures.name_of(request.metrics[i]) not in figures.MONEY]
     top = TopSpec(limit=dice.pick((1, 2, 3, 100)), ascending=bool(dice.below(2)), other=bool(dice.below(3)))
