@@ -62,6 +62,7 @@ def _measured(data: Dataset, loaded: LoadTimes, options: argparse.Namespace) -> 
     peers = () if options.no_peers else PEERS
     times = timing.run([pegcount, *_subjects(data, options)], options.only, options.rounds)
     lines += ["", *timing.lines(times, peers), "", *_bandwidth_lines(times, read, data.record_count)]
+    lines += _peak_lines(times)
     pegcount.close()
     return [*lines, *cold]
 
@@ -186,6 +187,14 @@ def _bandwidth_lines(times: Times, read: float, record_count: int) -> list[str]:
             f" ours takes {median_ms / least_ms:.1f} times that"
         )
     return lines
+
+
+def _peak_lines(times: Times) -> list[str]:
+    """Compares peaks with a count of the same calls."""
+    if not {"T4", "T5"} <= times.keys():
+        return []
+    medians = timing.medians(times)
+    return [f"T4 takes {medians['T4'] / medians['T5']:.1f} times T5: peaks against a count of the same calls"]
 
 
 def _cold_lines(options: argparse.Namespace) -> list[str]:

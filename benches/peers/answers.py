@@ -21,6 +21,7 @@ U1: day, sessions, sessions of the seven days that end with it. U2: start of the
 F1: day, folder, agent, calls, answered calls, milliseconds.
 T1, T3: day, vendor, calls, answered calls, milliseconds, delivered calls, short calls, calls with the cause
 17, milliseconds of ringing. T2: day, vendor, calls.
+T4: start of the minute in Unix seconds, greatest number of simultaneous calls. T5: the same, calls.
 A1: level, the three keys (0 if rolled up), sessions, seconds; the last row has the number of groups.
 Days are numbered from the first day of the traffic.
 """
@@ -78,6 +79,11 @@ def of_traffic(response: QueryTrafficResponse) -> Answer:
         columns += _traffic_sums(figures, calls)
     table = of_columns(*columns)
     return table[table[:, 2] > 0]
+
+
+def of_minutes(response: QueryTrafficResponse) -> Answer:
+    table = of_columns(response.t, response.columns[0].integers)
+    return table[table[:, 1] > 0]
 
 
 def _traffic_sums(

@@ -7,7 +7,7 @@ import chdb
 import pyarrow.ipc  # type: ignore[import-untyped]
 
 from peers import answers, sql
-from peers.calls import NOW_US
+from peers.calls import DAYS, NOW_US
 from peers.tables import texts_of
 
 _SETTINGS = {"max_threads": 2}
@@ -40,6 +40,9 @@ _DIALECT = sql.Dialect(
     duration="sum(duration_ms) AS duration_ms_sum",
     ring="sum(ring_ms) AS ring_ms_sum",
     elapsed_ms="sum(intDiv({now_us} - toUnixTimestamp64Micro(answer_time), 1000))",
+    minute="toUInt16(intDiv(us - {from_us}, {width}))",
+    us="assumeNotNull(toUnixTimestamp64Micro({time}))",
+    minutes=f"SELECT {{from_us}} + {{width}} * toInt64(number) AS us, 0 AS d FROM numbers({DAYS * 1_440})",
     starts_with="startsWith(dst_prefix_routing, '{text}')",
     contains="position(dst_prefix_routing, '{text}') > 0",
     instant="toDateTime64('{text}', 6, 'UTC')",

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from peers import answers, sql
-from peers.calls import NOW_US
+from peers.calls import DAYS, NOW_US
 from peers.tables import texts_of
 
 THREADS = 2
@@ -38,6 +38,9 @@ _DIALECT = sql.Dialect(
     duration="sum(duration_ms)::BIGINT AS duration_ms",
     ring="sum(ring_ms)::BIGINT AS ring_ms",
     elapsed_ms="sum(({now_us} - epoch_us(answer_time)) // 1000)::BIGINT",
+    minute="((us - {from_us}) // {width})::INTEGER",
+    us="epoch_us({time})",
+    minutes=f"SELECT {{from_us}} + {{width}} * range, 0 FROM range({DAYS * 1_440})",
     starts_with="starts_with(dst_prefix_routing, '{text}')",
     contains="contains(dst_prefix_routing, '{text}')",
 )

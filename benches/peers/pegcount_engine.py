@@ -100,8 +100,11 @@ class Pegcount:
             "F": (service.folder, reports_pb2.QueryFolderStatsResponse, answers.of_folders),
             "A": (service.active, reports_pb2.QueryActiveSessionsResponse, answers.of_active),
             "T": (self._traffic.traffic, traffic_pb2.QueryTrafficResponse, answers.of_traffic),
+            **dict.fromkeys(
+                ("T4", "T5"), (self._traffic.traffic, traffic_pb2.QueryTrafficResponse, answers.of_minutes)
+            ),
         }
-        return methods[name[0]]
+        return methods.get(name) or methods[name[0]]
 
 
 def load(directory: Path, record_count: int, active_count: int, seed: int) -> LoadTimes:

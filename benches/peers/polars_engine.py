@@ -21,7 +21,7 @@ _ENUMS = (
 )
 _BYTES = ("app_id", "kind", "disconnect_cause")
 _COLUMNS = [
-    *("setup_time", "end_time", "duration_ms", "ring_ms", "customer_price", "auth_orig_ip"),
+    *("setup_time", "answer_time", "end_time", "duration_ms", "ring_ms", "customer_price", "auth_orig_ip"),
     "is_last_attempt",
 ]
 
@@ -73,6 +73,8 @@ class Polars:
             "T1": lambda: self._traffic(*_TRAFFIC_FIGURES),
             "T2": lambda: self._traffic(_FIGURES[0]),
             "T3": lambda: self._traffic(*_TRAFFIC_FIGURES, where=_begins_with()),
+            "T4": self._peaks,
+            "T5": lambda: _per_bin("T5", self._account_month(), _FIGURES[0]),
         }
         return plans[name]().to_arrow()
 
@@ -146,6 +148,26 @@ class Polars:
         ended = (_col("kind") == 1) & _col("end_time").is_not_null()
         rows = self._calls.filter(_days_from(FROM_DAY, TO_DAY), ended, where)
         return rows.group_by(_DAY, questions.VENDOR).agg(sums).collect()
+
+    def _account_month(self) -> Any:
+        return self._account(questions.LARGEST, _days_from(FROM_DAY, TO_DAY))
+
+    def _peaks(self) -> Any:
+        """Sweeps over what begins and ends; each minute has the number held across its start."""
+        minute_us = questions.US_PER_MINUTE
+        calls = self._account_month().filter(_col("answer_time").is_not_null()).collect()
+        starts, ends = (calls[name].to_physical() for name in ("answer_time", "end_time"))
+        minutes = pl.int_range(FROM_US, questions.TO_US, minute_us, eager=True)
+        changes = [
+            pl.DataFrame({"at": at, "d": pl.repeat(d, len(at), dtype=pl.Int64, eager=True)})
+            for at, d in ((starts, 1), (ends, -1), (minutes, 0))
+        ]
+        instants = (
+            pl.concat(changes).lazy().filter(_col("at") < questions.TO_US).group_by("at").agg(_col("d").sum())
+        )
+        held = instants.sort("at").with_columns(_col("d").cum_sum().alias("calls"))
+        peaks = held.group_by(((_col("at") - FROM_US) // minute_us).alias("bin")).agg(_col("calls").max())
+        return peaks.filter(_col("calls") > 0).collect()
 
     def _account(self, account: str, within: Any) -> Any:
         # In two steps, so that only rows of the account are checked against the other predicates.

@@ -43,7 +43,7 @@ VENDOR = "term_clients_name"
 SHORT_MS = 6_000
 BUSY_CAUSE = 17
 
-BIN_SECONDS = {"Q1": 60, "Q2": 60, "U2": 300, "S1": 60}
+BIN_SECONDS = {"Q1": 60, "Q2": 60, "U2": 300, "S1": 60, "T4": 60, "T5": 60}
 """Bin widths of the questions whose bins a peer may count from the start of the traffic."""
 
 DESCRIPTIONS: Mapping[str, str] = {
@@ -58,6 +58,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "T1": "traffic, 30 days, DAY, vendors, 8 metrics",
     "T2": "traffic, 30 days, DAY, vendors, calls",
     "T3": "traffic as T1 of numbers that begin with 44",
+    "T4": "peaks, largest account, 30 days, MINUTE",
+    "T5": "calls as T4, for its ratio",
 }
 NAMES = tuple(DESCRIPTIONS)
 
@@ -71,6 +73,18 @@ def _traffic(metrics: Sequence[MetricSpec], *filters: TrafficFilter) -> QueryTra
         group_by=[GroupSpec(dimension=traffic_pb2.TRAFFIC_DIMENSION_TERM_CLIENTS_NAME)],
         filters=filters,
         attempts=traffic_pb2.ATTEMPTS_ALL,
+    )
+
+
+def _per_minute(metric: MetricSpec) -> QueryTrafficRequest:
+    """Returns a question about the last attempts of the largest account."""
+    account = TrafficFilter(dimension=traffic_pb2.TRAFFIC_DIMENSION_ACCOUNT_ID, texts=[LARGEST])
+    return QueryTrafficRequest(
+        from_time=FROM,
+        to_time=TO,
+        granularity=reports_pb2.GRANULARITY_MINUTE,
+        metrics=[metric],
+        filters=[account],
     )
 
 
@@ -140,6 +154,8 @@ REQUESTS: Mapping[str, Message] = {
         _METRICS,
         TrafficFilter(dimension=traffic_pb2.TRAFFIC_DIMENSION_DST_PREFIX, texts=[STARTS_WITH]),
     ),
+    "T4": _per_minute(MetricSpec(metric=traffic_pb2.TRAFFIC_METRIC_PEAK)),
+    "T5": _per_minute(_CALL_COUNT),
 }
 """The requests to Pegcount; S1 is a scan rather than a report."""
 

@@ -38,6 +38,12 @@ class Dialect:
     """Milliseconds from setup to answer, summed over a group."""
     elapsed_ms: str
     """Milliseconds since the answer at `{now_us}`, summed over a group."""
+    minute: str
+    """The bin number of `us`, in microseconds."""
+    us: str
+    """Microseconds since 1970 of `{time}`."""
+    minutes: str
+    """A query of the first instants `us` of all minutes, in microseconds, each with a change `d` of 0."""
     starts_with: str
     contains: str
     instant: str = "TIMESTAMP '{text}'"
@@ -73,7 +79,28 @@ def queries(dialect: Dialect, now_us: int) -> dict[str, str]:
         "T1": _traffic(dialect, _traffic_sums(dialect), month),
         "T2": _traffic(dialect, "count(*) AS calls", month),
         "T3": _traffic(dialect, _traffic_sums(dialect), f"{month} AND {starts_with}"),
+        "T4": _peaks(dialect, largest),
+        "T5": f"""SELECT {_bins(dialect, "T5")} AS bin, count(*) AS calls {where} {largest} AND {month}
+            AND {_FINISHED} GROUP BY bin""",
     }
+
+
+def _peaks(dialect: Dialect, account: str) -> str:
+    """Sweeps over what begins and ends: each change at its instant, then the number held from there on.
+
+    Each minute begins with a change of 0, so that it has the number held across its start. Calls of the
+    traffic begin within the range.
+    """
+    start, end = (dialect.us.format(time=name) for name in ("answer_time", "end_time"))
+    calls = f"FROM {dialect.table} WHERE {account} AND {_FINISHED} AND answer_time IS NOT NULL"
+    minute_us = questions.BIN_SECONDS["T4"] * US_PER_SECOND
+    return f"""WITH changes AS (
+            SELECT {start} AS us, 1 AS d {calls} UNION ALL SELECT {end} AS us, -1 AS d {calls}
+            UNION ALL {dialect.minutes.format(from_us=FROM_US, width=minute_us)}),
+        instants AS (SELECT us, sum(d) AS d FROM changes WHERE us < {questions.TO_US} GROUP BY us),
+        held AS (SELECT us, sum(d) OVER (ORDER BY us) AS calls FROM instants)
+        SELECT {dialect.minute.format(from_us=FROM_US, width=minute_us)} AS bin, max(calls) AS peak FROM held
+        GROUP BY bin HAVING max(calls) > 0"""
 
 
 def _traffic(dialect: Dialect, sums: str, condition: str) -> str:
