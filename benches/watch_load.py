@@ -2,7 +2,7 @@
 
 Calls of the last thirty days are in the store, and further ones arrive at a steady rate. The processor time
 of the server is measured without watchers, and then with them. Asserts that each watcher gets a snapshot and
-then updates, and that watchers of one query are told the same. `--help` lists the options.
+then updates, and that watchers of one query get the same figures. `--help` lists the options.
 """
 
 import argparse

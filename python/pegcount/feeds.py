@@ -17,7 +17,7 @@ COMPARED_DAYS: Final = 7
 """Days before the last 24 hours whose figures are the usual ones."""
 
 _FEW_CALLS: Final = 20
-"""Calls of which a share of 0 percent tells something; expected calls whose absence is no chance."""
+"""Calls from which on a share of 0 percent, or their absence where they were expected, is hardly chance."""
 _MANY_CALLS: Final = 100
 """Calls of which at least one fails in every network."""
 _REJECTED_MIN: Final = 10

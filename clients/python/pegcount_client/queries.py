@@ -186,4 +186,4 @@ class FeedHealthQuery(TypedDict, total=False):
     time_zone: NotRequired[Zone | None]
     """Zone of the times, and of the hour that rates are compared at. Absent: UTC."""
     rejected_days: NotRequired[int | None]
-    """UTC days, today included, of which rejected records are told, 1 to 31. Absent: 7."""
+    """UTC days, today included, for which the answer counts rejected records, 1 to 31. Absent: 7."""

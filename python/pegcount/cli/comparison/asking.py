@@ -17,7 +17,7 @@ _ROUND_COUNT: Final = 3
 _PAUSE_SECONDS: Final = 1.0
 """Seconds before a round: what one place had on its way is there then."""
 _OF_THE_MOMENT: Final = ("range", "notices", "as_of")
-"""Fields that depend on the time of the answer, or that are no figures: equal answers may differ in them."""
+"""Fields that depend on the time of the answer, or are not figures: equal answers may differ in them."""
 
 Answer = Message | Refusal
 
