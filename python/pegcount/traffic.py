@@ -218,6 +218,9 @@ class TrafficScan:
     time: the edges of bins tell these apart (`Fold`)."""
     now_us: int = 0
     """Where the intervals of active sessions end."""
+    only_peaks: bool = False
+    """Whether the peak of each cell is all that is needed of an occupancy without keys: a store may then
+    return any function that has the same greatest value, and the same first instant of it."""
 
 
 @dataclass(frozen=True, slots=True)

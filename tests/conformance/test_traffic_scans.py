@@ -3,6 +3,8 @@
 import os
 import random
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,24 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int) else [tuple(pair) for pair in value]
 
 
+def with_peaks(scan: TrafficScan, cells: Cells) -> Cells:
+    """The cells with the greatest value of each occupancy, and its first instant, in place of its changes."""
+    is_steps = [measure.how == "occupancy" for measure in scan.measures]
+    return {
+        place: tuple(
+            peak_of(value) if steps else value for steps, value in zip(is_steps, values, strict=True)
+        )
+        for place, values in cells.items()
+    }
+
+
+def peak_of(changes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The greatest value, and the first instant of it; zeros without changes."""
+    counts = list(accumulate(change for _, change in changes))
+    greatest = max(counts, default=0)
+    return (greatest, changes[counts.index(greatest)][0]) if greatest else (0, 0)
+
+
 @pytest.mark.parametrize("world", range(2))
 def test_random_scans(stores: StoreFactory, tmp_path: Path, world: int) -> None:
     dice = seeds.chance("traffic scans", world)
@@ -120,6 +140,9 @@ def test_random_scans(stores: StoreFactory, tmp_path: Path, world: int) -> None:
             scan = draw.scan()
             expected = expected_of(scan, rows)
             assert found_in(store, scan) == expected, scan
+            if not scan.keys:
+                peaks = found_in(store, replace(scan, only_peaks=True))
+                assert with_peaks(scan, peaks) == with_peaks(scan, expected), scan
             with_rows += any(map(any, expected.values()))
             with_several_cells += len(expected) > 1
     finally:

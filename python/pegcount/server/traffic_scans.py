@@ -108,7 +108,9 @@ class TrafficScans:
 
     def cells(self) -> core.TrafficPartials:
         """Returns all groups by bin."""
-        return self._partials(self._scan(self.range.cells), self.range.cells.fold)
+        # Cells of groups are added to totals; without groups, no cell of a bin is added to another one.
+        scan = replace(self._scan(self.range.cells), only_peaks=not self.query.keys)
+        return self._partials(scan, self.range.cells.fold)
 
     def ranked(self, top: Top) -> core.RankedGroups:
         """Returns the groups of `top`."""

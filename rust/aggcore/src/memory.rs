@@ -128,6 +128,11 @@ impl Reservation {
         Ok(())
     }
 
+    /// Returns a further reservation of the same query, without bytes.
+    pub fn beside(&self) -> Self {
+        Self { memory: Arc::clone(&self.memory), bytes: 0 }
+    }
+
     /// Leaves the bytes with the query until it ends.
     pub fn keep(mut self) {
         self.bytes = 0;

@@ -41,10 +41,10 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn of(&self, store: &Store) -> aggcore::Result<TrafficPartials> {
-        self.with(store, &CancelToken::with_limit(None))
+        self.with(store, &CancelToken::with_limit(None), false)
     }
 
-    fn with(&self, store: &Store, cancel: &CancelToken) -> aggcore::Result<TrafficPartials> {
+    fn with(&self, store: &Store, cancel: &CancelToken, only_peaks: bool) -> aggcore::Result<TrafficPartials> {
         let scan = TrafficScan {
             edges: Some(self.edges),
             predicates: self.predicates,
@@ -56,7 +56,7 @@ impl Asked<'_> {
             memory: &store.resources().memory.begin_query(),
             resources: store.resources(),
         };
-        store.traffic_partials(&scan, &Occupancy { predicates: self.occupancy, now_us: self.now_us })
+        store.traffic_partials(&scan, &Occupancy { predicates: self.occupancy, now_us: self.now_us, only_peaks })
     }
 }
 
@@ -111,6 +111,20 @@ fn united(instants: Cells, intervals: Cells, measures: &[&str]) -> Cells {
     places.iter().map(|place| (place.clone(), cell(place))).collect()
 }
 
+/// Cells with the greatest value of each function, and the first instant of it, in its place.
+fn with_peaks(mut cells: Cells) -> Cells {
+    for steps in cells.values_mut().flatten() {
+        if let Measured::Steps(changes) = steps {
+            let counts = changes.iter().scan(0, |count, &(at_us, change)| {
+                *count += change;
+                Some((*count, std::cmp::Reverse(at_us)))
+            });
+            *changes = counts.max().map(|(count, at_us)| (at_us.0, count)).into_iter().collect();
+        }
+    }
+    cells
+}
+
 proptest! {
     #[test]
     fn a_scan_of_intervals_equals_a_loop_over_records_and_instants(
@@ -151,6 +165,13 @@ proptest! {
             prop_assert_eq!(cells(&result), expected.clone());
             prop_assert_eq!(result.bins.len(), expected.len(), "no cell is there twice");
             prop_assert!(result.check(edges.len() - 1).is_ok());
+            let peaks = asked.with(store, &CancelToken::with_limit(None), true).unwrap();
+            prop_assert!(peaks.check(edges.len() - 1).is_ok());
+            if keys.is_empty() {
+                prop_assert_eq!(with_peaks(cells(&peaks)), with_peaks(expected.clone()));
+            } else {
+                prop_assert_eq!(cells(&peaks), expected.clone(), "groups are added to totals");
+            }
             if !keys.is_empty() && !expected.is_empty() {
                 let limited = Asked { cell_count_max: expected.len() - 1, ..asked }.of(store);
                 prop_assert!(matches!(limited, Err(Error::CellLimit { .. })), "{:?}", limited);
@@ -255,5 +276,5 @@ fn a_cancelled_scan_of_intervals_ends() {
     let cancel = CancelToken::with_limit(None);
     cancel.cancel();
     let measures = [interval_measure("talk occupancy")];
-    assert!(matches!(plain(&[0, DAY_US], DAY_US, &measures).with(&store, &cancel), Err(Error::Cancelled)));
+    assert!(matches!(plain(&[0, DAY_US], DAY_US, &measures).with(&store, &cancel, false), Err(Error::Cancelled)));
 }

@@ -27,6 +27,7 @@ pub struct TrafficScanArgument {
     measures: Vec<MeasureArgument>,
     occupancy_predicates: Vec<PredicateArgument>,
     now_us: i64,
+    only_peaks: bool,
 }
 
 /// A `traffic.Key`. Two of its classes have the same attributes, so that the name of the class decides.
@@ -56,6 +57,7 @@ pub struct OwnedTrafficScan {
     measures: Vec<TrafficMeasure>,
     occupancy_predicates: Vec<Predicate>,
     now_us: i64,
+    only_peaks: bool,
 }
 
 /// The measures of a traffic scan, by cell.
@@ -83,6 +85,7 @@ impl TrafficScanArgument {
             measures: self.measures.into_iter().map(measure).collect::<Result<_>>()?,
             occupancy_predicates: predicates(self.occupancy_predicates)?,
             now_us: self.now_us,
+            only_peaks: self.only_peaks,
         })
     }
 }
@@ -108,7 +111,7 @@ impl OwnedTrafficScan {
 
     /// Borrows the records that its measures of intervals are of.
     pub fn occupancy(&self) -> Occupancy<'_> {
-        Occupancy { predicates: &self.occupancy_predicates, now_us: self.now_us }
+        Occupancy { predicates: &self.occupancy_predicates, now_us: self.now_us, only_peaks: self.only_peaks }
     }
 }
 

@@ -24,7 +24,7 @@ impl Store {
             add_tasks(&mut of_intervals, &begin_intervals, &targets[1], &tasks[1], threads)?;
             Ok(true)
         })?;
-        let both = of_instants.zip(of_intervals);
-        both.map_or_else(|| Ok(TrafficPartials::default()), |(instants, intervals)| instants.finish_with(intervals, scan.measure))
+        let Some((instants, intervals)) = of_instants.zip(of_intervals) else { return Ok(TrafficPartials::default()) };
+        instants.finish_with(intervals, scan.measure, self.helpers.get(self.tuning()))
     }
 }

@@ -1,6 +1,7 @@
 //! The accumulation of rows into the intervals of their groups.
 
-use super::interval_cells::{Events, IntervalCells, IntervalList, SliceBinSums};
+use super::instants::Instants;
+use super::interval_cells::{IntervalCells, IntervalList, SliceBinSums};
 use super::intervals::{IntervalMeasures, IntervalScan};
 use super::loaded_rows::load;
 use super::measure::Interval;
@@ -34,7 +35,7 @@ pub(super) struct IntervalAccumulator<'a> {
 
 /// One interval of the rows.
 enum SliceList<'a> {
-    Events([Events; 2]),
+    Events([Instants; 2]),
     Sums(SliceBinSums<'a>),
 }
 
@@ -43,7 +44,7 @@ impl<'a> IntervalAccumulator<'a> {
     pub(super) fn new(slice: &'a RecordSlice<'a>, scan: &'a IntervalScan<'a>) -> Self {
         let list = |needs_steps| {
             if needs_steps {
-                return SliceList::Events(Default::default());
+                return SliceList::Events([!scan.keys.is_empty(); 2].map(Instants::new));
             }
             SliceList::Sums(SliceBinSums::new(scan.measure, scan.resources.dense_ids(u64::MAX, slice.rows.len())))
         };
@@ -69,7 +70,7 @@ impl<'a> IntervalAccumulator<'a> {
             if has_groups {
                 self.note_occupied()?;
             }
-            self.lists[number].add(&self.clipped, has_groups);
+            self.lists[number].add(&self.clipped);
         }
         Ok(())
     }
@@ -113,16 +114,10 @@ impl<'a> IntervalAccumulator<'a> {
 }
 
 impl SliceList<'_> {
-    fn add(&mut self, clipped: &[Vec<(u32, i64)>; 2], has_groups: bool) {
+    fn add(&mut self, clipped: &[Vec<(u32, i64)>; 2]) {
         match self {
             Self::Events(events) => {
-                for (events, instants) in events.iter_mut().zip(clipped) {
-                    if has_groups {
-                        instants.iter().for_each(|&(group, at_us)| events.push_to(group, at_us));
-                    } else {
-                        instants.iter().for_each(|&(_, at_us)| events.push(at_us));
-                    }
-                }
+                events.iter_mut().zip(clipped).for_each(|(events, instants)| events.push_all(instants));
             }
             Self::Sums(sums) => {
                 sums.add(&clipped[0], 1);
@@ -133,7 +128,7 @@ impl SliceList<'_> {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Events(events) => events.iter().map(Events::bytes).sum(),
+            Self::Events(events) => events.iter().map(Instants::bytes).sum(),
             Self::Sums(sums) => sums.bytes(),
         }
     }
@@ -141,7 +136,7 @@ impl SliceList<'_> {
     fn finish(self) -> IntervalList {
         match self {
             Self::Events(mut events) => {
-                events.iter_mut().for_each(Events::sort_if_one_group);
+                events.iter_mut().for_each(Instants::finish_slice);
                 IntervalList::Events(events)
             }
             Self::Sums(sums) => IntervalList::Sums(sums.finish()),

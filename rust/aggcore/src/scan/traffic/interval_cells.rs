@@ -5,6 +5,7 @@
 //! the rest of its bin to that bin, and its sign times their width to all later bins. So no interval is added to each bin that it
 //! spans.
 
+use super::instants::Instants;
 use super::intervals::{IntervalMeasures, IntervalNeed};
 use crate::error::Result;
 use crate::scan::cell_values::CellValues;
@@ -25,17 +26,9 @@ pub struct IntervalCells {
 /// One interval of all records.
 pub(super) enum IntervalList {
     /// All instants at which one starts, and at which one ends.
-    Events([Events; 2]),
+    Events([Instants; 2]),
     /// Sums by group and bin.
     Sums(BinSums),
-}
-
-/// Instants of groups, in any order.
-#[derive(Default)]
-pub(super) struct Events {
-    /// Group by instant; empty if there is only one.
-    groups: Vec<u32>,
-    at_us: Vec<i64>,
 }
 
 /// Sums of groups by bin, in any order. The same bin of a group may be there several times.
@@ -69,20 +62,20 @@ pub(super) struct SliceBinSums<'a> {
 }
 
 impl IntervalList {
-    pub(super) fn new(need: IntervalNeed) -> Self {
-        if need.needs_steps { Self::Events(Default::default()) } else { Self::Sums(BinSums::default()) }
+    pub(super) fn new(need: IntervalNeed, has_groups: bool) -> Self {
+        if need.needs_steps { Self::Events([has_groups; 2].map(Instants::new)) } else { Self::Sums(BinSums::default()) }
     }
 
     fn emptied(&self) -> Self {
         match self {
-            Self::Events(_) => Self::Events(Default::default()),
+            Self::Events(events) => Self::Events(events.each_ref().map(Instants::emptied)),
             Self::Sums(_) => Self::Sums(BinSums::default()),
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Events(events) => events.iter().map(Events::bytes).sum(),
+            Self::Events(events) => events.iter().map(Instants::bytes).sum(),
             Self::Sums(sums) => sums.sums.capacity() * size_of::<BinSum>(),
         }
     }
@@ -119,57 +112,6 @@ impl CellValues for IntervalCells {
         self.count = self.count.max(groups.iter().max().map_or(0, |group| group + 1));
         self.lists.iter_mut().zip(added.lists).for_each(|(list, added)| list.add_all(&groups, added));
         Ok(())
-    }
-}
-
-impl Events {
-    /// Adds an instant of the only group.
-    pub(super) fn push(&mut self, at_us: i64) {
-        self.at_us.push(at_us);
-    }
-
-    /// Adds an instant of one of several groups.
-    pub(super) fn push_to(&mut self, group: u32, at_us: i64) {
-        self.groups.push(group);
-        self.at_us.push(at_us);
-    }
-
-    /// Sorts the instants of the only group, so that a later sort finds long runs.
-    pub(super) fn sort_if_one_group(&mut self) {
-        if self.groups.is_empty() {
-            self.at_us.sort_unstable();
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<u32>() + self.at_us.capacity() * size_of::<i64>()
-    }
-
-    fn add_all(&mut self, groups: &[usize], added: Self) {
-        self.groups.extend(added.groups.iter().map(|&group| groups[group as usize] as u32));
-        if self.at_us.is_empty() {
-            self.at_us = added.at_us;
-        } else {
-            self.at_us.extend(added.at_us);
-        }
-    }
-
-    /// Returns the instants, one group after the other, and where those of each group end.
-    pub(super) fn into_grouped(self, group_count: usize) -> (Vec<usize>, Vec<i64>) {
-        if self.groups.is_empty() {
-            return (vec![self.at_us.len(); group_count], self.at_us);
-        }
-        let mut places = vec![0; group_count];
-        self.groups.iter().for_each(|&group| places[group as usize] += 1);
-        let mut start = 0;
-        places.iter_mut().for_each(|count| start += std::mem::replace(count, start));
-        let mut at_us = vec![0; self.at_us.len()];
-        for (&group, &us) in self.groups.iter().zip(&self.at_us) {
-            let place = &mut places[group as usize];
-            at_us[*place] = us;
-            *place += 1;
-        }
-        (places, at_us)
     }
 }
 

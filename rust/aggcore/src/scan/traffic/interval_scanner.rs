@@ -1,5 +1,7 @@
 //! The scanner of a scan of intervals.
 
+use rayon::ThreadPool;
+
 use super::cells::TrafficCells;
 use super::interval_accumulator::IntervalAccumulator;
 use super::interval_cells::{IntervalCells, IntervalList};
@@ -62,11 +64,12 @@ impl<'a> IntervalScanner<'a> {
         Ok(Self { groups: self.groups.merge(other.groups)? })
     }
 
-    /// Returns the cells of the bins that intervals overlap; without keys, one for each bin.
+    /// Returns the cells of the bins that intervals overlap; without keys, one for each bin. Of many intervals, `threads` take a
+    /// half.
     ///
     /// # Errors
     /// As [`IntervalScanner::add`].
-    pub(super) fn sweep(self, measures: &[TrafficMeasure]) -> Result<SweptCells<'a>> {
+    pub(super) fn sweep(self, measures: &[TrafficMeasure], threads: Option<&ThreadPool>) -> Result<SweptCells<'a>> {
         let GroupScanner { scan, mut cells, mut memory, row_count } = self.groups;
         cells.settle()?;
         let (needs, has_keys) = (&scan.measure.needs, !scan.keys.is_empty());
@@ -74,15 +77,17 @@ impl<'a> IntervalScanner<'a> {
         let group_count = if has_keys { intervals.count } else { 1 };
         let mut held_bytes = cells.bytes();
         let mut swept = Vec::new();
-        for list in lists_of(intervals, needs.iter().map(|&need| IntervalList::new(need))) {
+        for list in lists_of(intervals, needs.iter().map(|&need| IntervalList::new(need, has_keys))) {
             let mut sweep = Sweep {
                 edges: scan.measure.edges,
                 cell_count_max: has_keys.then_some(scan.cell_count_max),
+                only_peaks: scan.measure.only_peaks,
                 cancel: scan.cancel,
                 memory: &mut memory,
                 held_bytes,
                 swept: Swept::default(),
                 step_count: 0,
+                threads,
             };
             sweep.run(list, group_count)?;
             held_bytes += sweep.swept.bytes();

@@ -18,6 +18,8 @@ pub struct Occupancy<'a> {
     pub predicates: &'a [Predicate],
     /// Where the intervals of active sessions end, microseconds UTC.
     pub now_us: i64,
+    /// Whether, of a scan without keys, only the peak of each cell is needed: no other cell of a bin will be added to it.
+    pub only_peaks: bool,
 }
 
 /// A scan of intervals.
@@ -31,6 +33,8 @@ pub struct IntervalMeasures<'a> {
     pub(super) edges: &'a [i64],
     /// Where the intervals of active sessions end, microseconds UTC.
     pub(super) now_us: i64,
+    /// Whether of an occupancy only the peaks are kept.
+    pub(super) only_peaks: bool,
 }
 
 /// What is needed of one interval.
@@ -64,7 +68,12 @@ impl<'a> IntervalQuestion<'a> {
         predicates.extend(overlap_predicates(&needs, from, to));
         Some(Self {
             instants: scan.measure.iter().filter(|measure| measure.interval().is_none()).cloned().collect(),
-            intervals: IntervalMeasures { needs, edges, now_us: occupancy.now_us },
+            intervals: IntervalMeasures {
+                needs,
+                edges,
+                now_us: occupancy.now_us,
+                only_peaks: occupancy.only_peaks && scan.keys.is_empty(),
+            },
             edges: [i64::MIN, to],
             predicates,
         })

@@ -11,8 +11,10 @@
 
 mod accumulate;
 mod answers;
+mod both;
 mod call_columns;
 mod cells;
+mod instants;
 mod interval_accumulator;
 mod interval_cells;
 mod interval_scanner;

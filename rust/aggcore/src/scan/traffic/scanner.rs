@@ -1,5 +1,7 @@
 //! The scanner of a traffic scan.
 
+use rayon::ThreadPool;
+
 use super::accumulate::TrafficAccumulator;
 use super::cells::TrafficCells;
 use super::interval_scanner::{IntervalScanner, SweptCells};
@@ -78,16 +80,19 @@ impl<'a> TrafficScanner<'a> {
         Ok(Self { groups: self.groups.merge(other.groups)? })
     }
 
-    /// Adds what a scan of intervals found, and returns all measures; `measures` are those of both.
+    /// Adds what a scan of intervals found, and returns all measures; `measures` are those of both. Of many intervals, `threads`
+    /// take a half.
     ///
     /// # Errors
     /// As [`TrafficScanner::add`].
-    pub fn finish_with(self, intervals: IntervalScanner<'a>, measures: &[TrafficMeasure]) -> Result<TrafficPartials> {
+    pub fn finish_with(
+        self, intervals: IntervalScanner<'a>, measures: &[TrafficMeasure], threads: Option<&ThreadPool>,
+    ) -> Result<TrafficPartials> {
         let GroupScanner { scan, mut cells, mut memory, row_count } = self.groups;
         cells.settle()?;
         memory.resize(cells.bytes() + TrafficCells::bytes_of(measures, cells.values.count()))?;
         cells.values = std::mem::take(&mut cells.values).with_intervals(measures);
-        let SweptCells { cells: swept, memory: swept_memory, row_count: swept_count } = intervals.sweep(measures)?;
+        let SweptCells { cells: swept, memory: swept_memory, row_count: swept_count } = intervals.sweep(measures, threads)?;
         let swept = GroupScanner { scan, cells: swept, memory: swept_memory, row_count: swept_count };
         Self { groups: GroupScanner { scan, cells, memory, row_count }.merge(swept)? }.finish()
     }

@@ -3,11 +3,16 @@
 //! This is the sweep line of computational geometry, over one axis: instants in order, with the number of open intervals. A bin
 //! that nothing happens in takes one step, also if many intervals span it.
 
-use super::interval_cells::{BinSum, BinSums, Events, IntervalCells, IntervalList};
+use std::ops::Range;
+
+use rayon::ThreadPool;
+
+use super::both::both;
+use super::instants::Instants;
+use super::interval_cells::{BinSum, BinSums, IntervalCells, IntervalList};
 use super::step_changes::StepChanges;
 use crate::cancellation::CancelToken;
 use crate::error::Result;
-use crate::interruptible_sort::sort_interruptibly;
 use crate::memory::Reservation;
 use crate::scan::group_key::check_cell_count;
 
@@ -29,16 +34,31 @@ pub(super) struct Sweep<'a> {
     pub(super) edges: &'a [i64],
     /// Cells that there may be; `None` without keys.
     pub(super) cell_count_max: Option<usize>,
+    /// Whether only the peak of each cell is kept.
+    pub(super) only_peaks: bool,
     pub(super) cancel: &'a CancelToken,
     /// Holds the memory of the intervals and of the cells.
     pub(super) memory: &'a mut Reservation,
     /// Bytes that are held besides the cells.
     pub(super) held_bytes: usize,
     pub(super) swept: Swept,
+    /// Steps since the memory and the cancellation token were looked at.
     pub(super) step_count: usize,
+    /// Threads that take a half of many intervals.
+    pub(super) threads: Option<&'a ThreadPool>,
 }
 
 impl Swept {
+    /// Adds what was found of later bins.
+    fn append(&mut self, later: Self) {
+        let offset = self.steps.at_us.len();
+        self.places.extend(later.places);
+        self.occupied_us.extend(later.occupied_us);
+        self.steps.ends.extend(later.steps.ends.iter().map(|end| end + offset));
+        self.steps.at_us.extend(later.steps.at_us);
+        self.steps.changes.extend(later.steps.changes);
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.places.capacity() * size_of::<(u32, u32)>() + self.occupied_us.capacity() * size_of::<i128>() + self.steps.bytes()
     }
@@ -56,52 +76,120 @@ impl Sweep<'_> {
         }
     }
 
-    fn run_over_events(&mut self, events: [Events; 2], group_count: usize) -> Result<()> {
+    fn run_over_events(&mut self, [starts, ends]: [Instants; 2], group_count: usize) -> Result<()> {
         // Sorting takes a copy.
-        self.held_bytes += 2 * events.iter().map(Events::bytes).sum::<usize>();
+        self.held_bytes += 2 * (starts.bytes() + ends.bytes());
         self.hold()?;
-        let [(start_ends, mut starts), (end_ends, mut ends)] = events.map(|events| events.into_grouped(group_count));
+        let (cancel, threads) = (self.cancel, self.threads);
+        let sort = |instants: Instants| instants.into_sorted(group_count, cancel);
+        let ((start_ends, starts), (end_ends, ends)) = both(threads, starts.len(), || sort(starts), || sort(ends))?;
+        if self.cell_count_max.is_none() {
+            return self.sweep_halves(&starts, &ends);
+        }
         let (mut first_start, mut first_end) = (0, 0);
         for (group, (&start_end, &end_end)) in start_ends.iter().zip(&end_ends).enumerate() {
-            let whole = group_count == 1;
-            sort_range(&mut starts, first_start..start_end, whole, self.cancel)?;
-            sort_range(&mut ends, first_end..end_end, whole, self.cancel)?;
-            self.sweep_group(group as u32, &starts[first_start..start_end], &ends[first_end..end_end])?;
+            let (starts, ends) = (&starts[first_start..start_end], &ends[first_end..end_end]);
+            self.sweep_bins(group as u32, starts, ends, 0..self.bin_count(), 0)?;
             (first_start, first_end) = (start_end, end_end);
         }
         self.hold()
     }
 
-    /// Sweeps over the intervals of a group, given by their starts and ends, each of which ascend.
-    fn sweep_group(&mut self, group: u32, mut starts: &[i64], mut ends: &[i64]) -> Result<()> {
-        let (mut bin, mut open) = (0, 0);
-        while open > 0 || !starts.is_empty() {
+    /// Sweeps over the intervals of a scan without keys: of many, two threads take the bins before and after the median start.
+    fn sweep_halves(&mut self, starts: &[i64], ends: &[i64]) -> Result<()> {
+        let Some(&median) = starts.get(starts.len() / 2) else { return self.hold() };
+        let middle = self.edges.partition_point(|&edge| edge <= median) - 1;
+        let edge = self.edges[middle];
+        // What ends at an edge is in the bin before it.
+        let (early_starts, late_starts) = starts.split_at(starts.partition_point(|&us| us < edge));
+        let (early_ends, late_ends) = ends.split_at(ends.partition_point(|&us| us <= edge));
+        let open = early_starts.len() as i64 - early_ends.len() as i64;
+        let mut memory = self.memory.beside();
+        let mut later = Sweep { memory: &mut memory, held_bytes: 0, swept: Swept::default(), ..*self };
+        let (later_bins, threads) = (middle..self.bin_count(), self.threads);
+        let (late, ()) = both(
+            threads,
+            starts.len(),
+            || later.sweep_bins(0, late_starts, late_ends, later_bins, open).map(|()| later.swept),
+            || self.sweep_bins(0, early_starts, early_ends, 0..middle, 0),
+        )?;
+        self.swept.append(late);
+        drop(memory);
+        self.hold()
+    }
+
+    /// Sweeps over the intervals of a group in some bins, given by their starts and ends, each of which ascend; `open` ones reach
+    /// into the first bin.
+    fn sweep_bins(&mut self, group: u32, mut starts: &[i64], mut ends: &[i64], bins: Range<usize>, mut open: i64) -> Result<()> {
+        let mut bin = bins.start;
+        while bin < bins.end && (open > 0 || !starts.is_empty()) {
             if open == 0 {
                 bin += self.edges[bin + 1..].partition_point(|&edge| edge <= starts[0]);
             }
-            let before = self.swept.steps.at_us.len();
-            let (edge, next) = (self.edges[bin], self.edges[bin + 1]);
-            if edge == next {
-                bin += 1;
-                continue;
+            let [edge, next] = [self.edges[bin], self.edges[bin + 1]];
+            if edge < next {
+                let occupied_us = if self.only_peaks {
+                    self.sweep_to_peak(&mut starts, &mut ends, [edge, next], &mut open)?
+                } else {
+                    self.sweep_bin(&mut starts, &mut ends, [edge, next], &mut open)?
+                };
+                open -= take_all(&mut ends, next);
+                self.push_cell(group, bin, occupied_us)?;
             }
-            let (mut last_us, mut occupied_us) = (edge, 0i128);
-            self.push_change(before, edge, open);
-            while let Some(at_us) = first_before(starts, ends, next) {
-                occupied_us += i128::from(open) * (i128::from(at_us) - i128::from(last_us));
-                last_us = at_us;
-                let change = take_all(&mut starts, at_us) - take_all(&mut ends, at_us);
-                self.push_change(before, at_us, change);
-                open += change;
-                self.note_step()?;
-            }
-            occupied_us += i128::from(open) * (i128::from(next) - i128::from(last_us));
-            self.push_change(before, next, -open);
-            open -= take_all(&mut ends, next);
-            self.push_cell(group, bin, occupied_us)?;
             bin += 1;
         }
         Ok(())
+    }
+
+    /// Sweeps over a bin, into which `open` intervals reach. Returns the microseconds that intervals occupy.
+    fn sweep_bin(&mut self, starts: &mut &[i64], ends: &mut &[i64], [edge, next]: [i64; 2], open: &mut i64) -> Result<i128> {
+        let before = self.swept.steps.at_us.len();
+        let (mut last_us, mut occupied_us) = (edge, 0i128);
+        self.push_change(before, edge, *open);
+        while let Some(at_us) = first_before(starts, ends, next) {
+            occupied_us += i128::from(*open) * (i128::from(at_us) - i128::from(last_us));
+            last_us = at_us;
+            let change = take_all(starts, at_us) - take_all(ends, at_us);
+            self.push_change(before, at_us, change);
+            *open += change;
+            self.note_step()?;
+        }
+        self.push_change(before, next, -*open);
+        Ok(occupied_us + i128::from(*open) * (i128::from(next) - i128::from(last_us)))
+    }
+
+    /// As [`Sweep::sweep_bin`], if only the peak is needed: its function is the peak, from the first instant of it to the end
+    /// of the bin.
+    fn sweep_to_peak(&mut self, starts: &mut &[i64], ends: &mut &[i64], [edge, next]: [i64; 2], open: &mut i64) -> Result<i128> {
+        let (mut level, mut peak, mut peak_at_us) = (*open, *open, edge);
+        let (mut rests_us, mut begun, mut ended) = (0i128, 0, 0);
+        // The number is greatest at the begin of the bin or of an interval.
+        while let Some(&start_us) = starts.get(begun).filter(|&&start_us| start_us < next) {
+            while let Some(&end_us) = ends.get(ended).filter(|&&end_us| end_us <= start_us) {
+                rests_us -= i128::from(next) - i128::from(end_us);
+                ended += 1;
+                level -= 1;
+            }
+            rests_us += i128::from(next) - i128::from(start_us);
+            begun += 1;
+            level += 1;
+            if level > peak {
+                (peak, peak_at_us) = (level, start_us);
+            }
+        }
+        while let Some(&end_us) = ends.get(ended).filter(|&&end_us| end_us < next) {
+            rests_us -= i128::from(next) - i128::from(end_us);
+            ended += 1;
+            level -= 1;
+        }
+        self.note_steps(begun + ended)?;
+        (*starts, *ends) = (&starts[begun..], &ends[ended..]);
+        let before = self.swept.steps.at_us.len();
+        self.push_change(before, peak_at_us, peak);
+        self.push_change(before, next, -peak);
+        let occupied_us = i128::from(*open) * (i128::from(next) - i128::from(edge)) + rests_us;
+        *open = level;
+        Ok(occupied_us)
     }
 
     /// Adds a change, at or after the last one, to the cell whose changes begin at `first`.
@@ -142,6 +230,10 @@ impl Sweep<'_> {
         Ok(())
     }
 
+    fn bin_count(&self) -> usize {
+        self.edges.len() - 1
+    }
+
     fn width_us(&self, bin: usize) -> i128 {
         i128::from(self.edges[bin + 1]) - i128::from(self.edges[bin])
     }
@@ -162,8 +254,13 @@ impl Sweep<'_> {
     }
 
     fn note_step(&mut self) -> Result<()> {
-        self.step_count += 1;
-        if self.step_count.is_multiple_of(STEPS_PER_CHECK) {
+        self.note_steps(1)
+    }
+
+    fn note_steps(&mut self, count: usize) -> Result<()> {
+        self.step_count += count;
+        if self.step_count >= STEPS_PER_CHECK {
+            self.step_count = 0;
             self.cancel.check()?;
             self.hold()?;
         }
@@ -188,18 +285,7 @@ fn take_all(instants: &mut &[i64], at_us: i64) -> i64 {
     count as i64
 }
 
-/// Sorts a range of instants: all of them if `whole`.
-fn sort_range(at_us: &mut Vec<i64>, range: std::ops::Range<usize>, whole: bool, cancel: &CancelToken) -> Result<()> {
-    if whole {
-        return sort_interruptibly(at_us, cancel);
-    }
-    let mut of_group = at_us[range.clone()].to_vec();
-    sort_interruptibly(&mut of_group, cancel)?;
-    at_us[range].copy_from_slice(&of_group);
-    Ok(())
-}
-
-/// The lists of intervals that a scan of `needs` found, also if it had no slices.
+/// The lists of intervals that a scan found; those of `emptied` if it had no slices.
 pub(super) fn lists_of(cells: IntervalCells, emptied: impl Iterator<Item = IntervalList>) -> Vec<IntervalList> {
     if cells.lists.is_empty() { emptied.collect() } else { cells.lists }
 }
