@@ -131,7 +131,7 @@ def test_skipped_legs_are_counted_and_not_rejected(tmp_path: Path) -> None:
         duplicates=0,
         rejected=0,
         skipped=1,
-        skipped_legs={SkipReason.B_LEG: 1},
+        skipped_by_reason={SkipReason.B_LEG: 1},
     )
     assert result.rejects == []
 

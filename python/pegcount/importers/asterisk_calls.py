@@ -8,7 +8,7 @@ import re
 
 from pegcount.importers.asterisk_rows import Row
 from pegcount.importers.call_times import LoggedCall
-from pegcount.importers.content_hash import content_hash
+from pegcount.importers.content_hash import part_number
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.zone import US_PER_SECOND
 
@@ -25,8 +25,6 @@ _LOCAL = "Local/"
 # `1774688400.42` without what follows the point, and `1.77469E+09`.
 _ROUNDED_ID = re.compile(r"[0-9]{9,10}|[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
 _LOCAL_NEAR_HALF = ";1"
-# Stands for an absent integer of 64 bits.
-_ABSENT_PART = 2**63
 
 
 def call_id(row: Row, is_by_linkedid: bool) -> str:
@@ -94,13 +92,11 @@ def part_of(row: Row, call: LoggedCall) -> int:
     identity = row.get("uniqueid") or row.get("linkedid", "")
     sequence = row.get("sequence", "")
     if sequence.isdecimal() and sequence.strip("0"):
-        found = content_hash([identity, sequence, row["channel"], row["dstchannel"], row["lastapp"]])
-    else:
-        times_us = (call.start.us, call.duration_us, call.billsec_us)
-        names = ("channel", "dstchannel", "src", "dst", "lastapp", "disposition")
-        seconds = (str(time_us // US_PER_SECOND) for time_us in times_us)
-        found = content_hash([identity, *seconds, *(row[name] for name in names)])
-    return found if found != _ABSENT_PART else found - 1
+        return part_number([identity, sequence, row["channel"], row["dstchannel"], row["lastapp"]])
+    times_us = (call.start.us, call.duration_us, call.billsec_us)
+    names = ("channel", "dstchannel", "src", "dst", "lastapp", "disposition")
+    seconds = (str(time_us // US_PER_SECOND) for time_us in times_us)
+    return part_number([identity, *seconds, *(row[name] for name in names)])
 
 
 def _is_party(channel: str) -> bool:

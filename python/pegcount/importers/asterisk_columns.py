@@ -26,7 +26,7 @@ _CDR_CUSTOM_ADDED_COUNT_MAX = 3
 # the creation of the channel.
 _UNIQUEID = re.compile(r"(?:.*-)?([0-9]{9,10})\.[0-9]+")
 
-_REQUIRED = (
+REQUIRED_COLUMNS = (
     *("start", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec", "disposition"),
 )
 
@@ -58,7 +58,9 @@ def header_names(cells: list[str]) -> tuple[str, ...] | None:
         return None
     if "start" not in names:
         names = ["start" if name == "calldate" else name for name in names]
-    missing = ["start (or calldate)" if name == "start" else name for name in _REQUIRED if name not in names]
+    missing = [
+        "start (or calldate)" if name == "start" else name for name in REQUIRED_COLUMNS if name not in names
+    ]
     if missing:
         raise ImportFileError(f"the header lacks {', '.join(missing)}")
     repeated = sorted({name for name in names if name and names.count(name) > 1})

@@ -16,7 +16,6 @@ from pegcount.importers.parsed_line import (
     ParsedLine,
     ParsedRecord,
     SkippedLine,
-    SkipReason,
     UnreadableLine,
     UnreadableRowError,
 )
@@ -74,8 +73,8 @@ class ImportCounts:
     dropped."""
     rounded_prices: int = 0
     """Of all records that were read, those with a price that was rounded."""
-    skipped_legs: Mapping[SkipReason, int] = field(default_factory=dict)
-    """Of the skipped, the legs by the reason why they are not calls."""
+    skipped_by_reason: Mapping[str, int] = field(default_factory=dict)
+    """Of the skipped, those with a reason why they are not calls, by reason."""
     undecoded: int = 0
     """Records with a text in which bytes were replaced that the encoding of the file lacks."""
     held_back_line: int = 0
@@ -171,7 +170,7 @@ class _Import:
         self._config = config
         self._in_flight: deque[tuple[Pending, Sequence[ParsedRecord]]] = deque()
         self._tally: Counter[str] = Counter()
-        self._skipped_legs: Counter[SkipReason] = Counter()
+        self._skipped_by_reason: Counter[str] = Counter()
         self._batch: list[ParsedRecord] = []
         self._batch_text_chars = 0
         self._held_back_line = 0
@@ -188,7 +187,7 @@ class _Import:
             undecoded=self._tally["undecoded"],
             held_back_line=self._held_back_line,
             damage=self._damage,
-            skipped_legs=dict(self._skipped_legs),
+            skipped_by_reason=dict(self._skipped_by_reason),
         )
 
     def take(self, parsed: ParsedLine) -> bool:
@@ -206,7 +205,7 @@ class _Import:
             case SkippedLine():
                 self._tally["skipped"] += 1
                 if parsed.reason is not None:
-                    self._skipped_legs[parsed.reason] += 1
+                    self._skipped_by_reason[parsed.reason] += 1
             case UnreadableLine():
                 self._reject(parsed.line, parsed.reason, parsed.text)
         return False

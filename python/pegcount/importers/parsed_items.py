@@ -7,7 +7,6 @@ from pegcount.importers.parsed_line import (
     ParsedLine,
     ParsedRecord,
     SkippedLine,
-    SkipReason,
     UnreadableLine,
     UnreadableRowError,
 )
@@ -30,14 +29,14 @@ ItemT = TypeVar("ItemT", bound=Item)
 
 
 def parse_items(
-    items: Iterable[ItemT | UnreadableLine], parse: Callable[[ItemT], SessionRecord | SkipReason | None]
+    items: Iterable[ItemT | UnreadableLine], parse: Callable[[ItemT], SessionRecord | str | None]
 ) -> Iterator[ParsedLine]:
-    """Parses each item by itself; skips those for which `parse` returns no record."""
+    """Parses each item by itself; skips those for which `parse` returns no record, but perhaps why."""
     for item in items:
         yield item if isinstance(item, UnreadableLine) else _parsed(item, parse)
 
 
-def _parsed(item: ItemT, parse: Callable[[ItemT], SessionRecord | SkipReason | None]) -> ParsedLine:
+def _parsed(item: ItemT, parse: Callable[[ItemT], SessionRecord | str | None]) -> ParsedLine:
     try:
         record = parse(item)
     except UnreadableRowError as error:

@@ -1,7 +1,7 @@
 """The result of parsing one line of a file: a record, a skipped leg, or an error."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from pegcount.v1.records_pb2 import SessionRecord
 
@@ -15,7 +15,7 @@ class ParsedRecord:
     text: str
 
 
-class SkipReason(Enum):
+class SkipReason(StrEnum):
     """Why a leg of a call is not a call of its own, as a summary names such legs."""
 
     B_LEG = "b-legs"
@@ -25,10 +25,13 @@ class SkipReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SkippedLine:
-    """A readable leg of a call that another line represents, or without a reason a header once more."""
+    """A readable row that is not a call of its own, or without a reason a header once more.
+
+    The reason is a `SkipReason`, or what a mapping says.
+    """
 
     line: int
-    reason: SkipReason | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,3 +110,8 @@ def hangup_cause(name: str) -> int | None:
     if name in _FREESWITCH_CAUSE_NAMES:
         return _NORMAL_CLEARING
     return _Q850_CAUSE_BY_NAME.get(name)
+
+
+def cause_by_name() -> dict[str, int]:
+    """Returns the Q.850 cause of each `hangup_cause` that FreeSWITCH documents."""
+    return _Q850_CAUSE_BY_NAME | dict.fromkeys(sorted(_FREESWITCH_CAUSE_NAMES), _NORMAL_CLEARING)

@@ -41,6 +41,10 @@ class ZoneEvidence:
             self._minute_least_s = lateness_s
             self._take_least(start_s // _DAY_S, lateness_s, created_s)
 
+    def take_local_s(self, start_s: int, created_s: int) -> None:
+        """As `take`, of a start in seconds since 1970 as its clock shows them."""
+        self._take_least(start_s // _DAY_S, start_s - created_s, created_s)
+
     @property
     def day_count(self) -> int:
         """Number of days with rows that show anything."""
