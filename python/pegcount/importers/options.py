@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
+from pegcount.importers.mapping import MappingFile
 from pegcount.importers.parsed_line import ParsedLine
 from pegcount.importers.zone_evidence import ZoneEvidence
 from pegcount.zone import Zone
 
 FORMAT_OPTIONS = (
     *("--time-zone", "--encoding", "--final-line", "--columns", "--calls", "--answered"),
-    *("--report-calls", "--set", "--accept-stored"),
+    *("--report-calls", "--set", "--accept-stored", "--mapping"),
 )
 """Options of which a format declares those that it uses. All formats use `--source`."""
 ASTERISK_COLUMN_ORDERS = ("auto", "cdr_csv", "cdr_custom")
@@ -47,8 +48,15 @@ class ImportOptions:
     """Encoding of the text, a name that `checked_encoding` returns."""
     takes_final_line: bool = False
     """Whether a last line without a line end is a row; otherwise it may be the beginning of a longer one."""
+    mapping: MappingFile | None = None
+    """What the columns of a mapped file are."""
     line_bytes_max: int = 1_048_576
     """Maximum bytes of a line, or of a document of many lines; a longer one is unreadable."""
+
+    @property
+    def states_zone(self) -> bool:
+        """Whether the mapping states the zone of its files."""
+        return self.mapping is not None and self.mapping.zone is not None
 
     def __post_init__(self) -> None:
         """Raises ImportFileError for a choice of asterisk-csv that does not exist."""
