@@ -19,7 +19,11 @@ def parse_freeswitch_json(file: BinaryIO, options: ImportOptions) -> Iterator[Pa
     return parse_legs(documents, _leg, options)
 
 
-def _leg(value: object) -> Leg:
+def variables_of(value: object) -> tuple[Mapping[str, object], tuple[Mapping[str, object], ...]]:
+    """Returns the variables of a document, and its callflow.
+
+    Raises UnreadableRowError for a document without variables.
+    """
     document = _mapping(value)
     if "variables" not in document:
         document = _mapping(document.get(_WRAPPER_KEY))
@@ -27,7 +31,11 @@ def _leg(value: object) -> Leg:
     flows = callflow if isinstance(callflow, list) else [callflow]
     if "variables" not in document:
         raise UnreadableRowError("the document has no variables")
-    return new_leg(_mapping(document["variables"]), tuple(map(_mapping, flows)))
+    return _mapping(document["variables"]), tuple(map(_mapping, flows))
+
+
+def _leg(value: object) -> Leg:
+    return new_leg(*variables_of(value))
 
 
 def _mapping(value: object) -> Mapping[str, object]:

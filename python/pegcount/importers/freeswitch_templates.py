@@ -25,9 +25,10 @@ _ASTERISK = (
     *("amaflags", "uuid", "userfield"),
 )
 _EXAMPLE_START, _ASTERISK_START = _EXAMPLE.index("start_stamp"), _ASTERISK.index("start_stamp")
-_TEMPLATE_BY_COUNT = {13: "default or sql", 15: "example", 17: "linksys", 19: "an older snom", 20: "snom"}
+_EXAMPLE_BY_COUNT = {13: "default or sql", 15: "example", 17: "linksys", 19: "an older snom", 20: "snom"}
 """Templates that begin with the cells of `example`, by their number of cells; default lacks the codecs."""
-_COUNTS = _TEMPLATE_BY_COUNT | {len(_ASTERISK): "asterisk"}
+TEMPLATE_BY_COUNT = _EXAMPLE_BY_COUNT | {len(_ASTERISK): "asterisk"}
+"""All templates that are read, by their number of cells."""
 _OPENCDRRATE_COUNT = 13
 _OPENCDRRATE_DIRECTION = 2
 
@@ -60,7 +61,7 @@ def read_row(text: str) -> Row:
 
 def _sound_row(cells: list[str]) -> Row | None:
     """Returns the row of cells whose times stand where a template has them."""
-    if len(cells) in _TEMPLATE_BY_COUNT and _has_times(cells, _EXAMPLE_START):
+    if len(cells) in _EXAMPLE_BY_COUNT and _has_times(cells, _EXAMPLE_START):
         return dict(zip(_EXAMPLE, cells, strict=False))
     if len(cells) == len(_ASTERISK) and _has_times(cells, _ASTERISK_START):
         # A name with five commas moves the cells of the template default there, too.
@@ -122,9 +123,9 @@ def _unusual_row(cells: list[str]) -> Row:
             "this is the template opencdrrate, which lacks start_stamp, duration and hangup_cause; log the"
             " template example as well"
         )
-    if len(cells) in _TEMPLATE_BY_COUNT:
+    if len(cells) in _EXAMPLE_BY_COUNT:
         return dict(zip(_EXAMPLE, cells, strict=False))
     if len(cells) == len(_ASTERISK):
         return dict(zip(_ASTERISK, cells, strict=True))
-    templates = ", ".join(f"{count} ({name})" for count, name in sorted(_COUNTS.items()))
+    templates = ", ".join(f"{count} ({name})" for count, name in sorted(TEMPLATE_BY_COUNT.items()))
     raise UnreadableRowError(f"the row has {len(cells)} cells, which no template has: {templates}")

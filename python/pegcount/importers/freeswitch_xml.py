@@ -17,13 +17,21 @@ def parse_freeswitch_xml(file: BinaryIO, options: ImportOptions) -> Iterator[Par
     return parse_legs(read_documents(read_pieces(file), options.line_bytes_max), _leg, options)
 
 
-def _leg(root: object) -> Leg:
+def variables_of(root: object) -> tuple[dict[str, object], tuple[dict[str, object], ...]]:
+    """Returns the variables of a document, and its callflow.
+
+    Raises UnreadableRowError for a document without variables.
+    """
     variables = root.find("variables") if isinstance(root, Element) else None
     if not isinstance(root, Element) or variables is None:
         raise UnreadableRowError("the document has no variables")
     # Of a variable with several values, the first.
-    values = {element.tag: element.text for element in reversed(variables)}
-    return new_leg(values, tuple(_flow(element) for element in root.iter("callflow")))
+    values: dict[str, object] = {element.tag: element.text for element in reversed(variables)}
+    return values, tuple(_flow(element) for element in root.iter("callflow"))
+
+
+def _leg(root: object) -> Leg:
+    return new_leg(*variables_of(root))
 
 
 def _flow(callflow: Element) -> dict[str, object]:

@@ -4,8 +4,8 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -43,15 +43,20 @@ class PreparedFile:
 
 @contextmanager
 def prepared_files(
-    paths: Sequence[Path], format_name: str, options: ImportOptions
+    paths: Sequence[Path],
+    format_name: str,
+    options: ImportOptions,
+    spools: Mapping[Path, BinaryIO] | None = None,
 ) -> Iterator[list[PreparedFile]]:
     """Reads ahead what decides how calls are made, before anything is written; spools pipes to files.
 
-    Raises ImportFileError if a file cannot be opened, or if not all calls would be made in the same way.
+    `spools` are the contents of pipes that were copied to files already. Raises ImportFileError if a file
+    cannot be opened, or if not all calls would be made in the same way.
     """
     found = format_named(format_name)
-    with ExitStack() as spools:
-        files = [_prepared(path, found, options, spools) for path in paths]
+    known = spools or {}
+    with ExitStack() as stack:
+        files = [_prepared(path, found, options, stack, known.get(path)) for path in paths]
         _check_same_rule([file for file in files if file.rule is not None])
         yield files
 
@@ -66,6 +71,13 @@ def open_file(path: Path) -> BinaryIO:
         raise ImportFileError(f"{path}: {error.strerror}") from error
 
 
+@contextmanager
+def seekable_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to read its bytes more than once, a pipe as a copy; raises ImportFileError."""
+    with open_file(path) as file, ExitStack() as stack:
+        yield file if file.seekable() else spooled(file, stack)
+
+
 class _StandardInput(io.BufferedReader):
     """Standard input, which is read once, even if it is a file of which others have read the beginning."""
 
@@ -73,11 +85,14 @@ class _StandardInput(io.BufferedReader):
         return False
 
 
-def _prepared(path: Path, found: Format, options: ImportOptions, spools: ExitStack) -> PreparedFile:
+def _prepared(
+    path: Path, found: Format, options: ImportOptions, stack: ExitStack, spool: BinaryIO | None
+) -> PreparedFile:
     if found.look_ahead is None and not found.is_read_twice:
-        return PreparedFile(path)
-    with open_file(path) as file:
-        spool = None if file.seekable() else _spooled(file, spools)
+        return PreparedFile(path, spool=spool)
+    with nullcontext(spool) if spool is not None else open_file(path) as file:
+        if not file.seekable():
+            spool = spooled(file, stack)
         if found.look_ahead is None:
             return PreparedFile(path, spool=spool)
         opened = opened_input(spool or file, options, options.takes_final_line or not found.has_rows)
@@ -87,8 +102,9 @@ def _prepared(path: Path, found: Format, options: ImportOptions, spools: ExitSta
             raise ImportFileError(f"{path}: {error}") from error
 
 
-def _spooled(file: BinaryIO, spools: ExitStack) -> BinaryIO:
-    spool = spools.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+def spooled(file: BinaryIO, stack: ExitStack) -> BinaryIO:
+    """Copies a pipe to a temporary file, which lives as long as the stack; returns it at its beginning."""
+    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     shutil.copyfileobj(file, spool)
     spool.seek(0)
     return spool

@@ -18,8 +18,7 @@ def yeti_columns(header: Sequence[str], known: Sequence[str], provided: frozense
     `known` are the columns that have a title, and `provided` those that the file may lack. Raises
     ImportFileError if a required column is missing, naming all that are, or if one stands there twice.
     """
-    column_by_title = {title(column): column for column in known}
-    columns = [column_by_title.get(name, name) for name in header]
+    columns = named_columns(header, known)
     repeated = sorted({name for name in known if columns.count(name) > 1})
     if repeated:
         raise ImportFileError(f"the header has {', '.join(repeated)} twice, as a name and as a title")
@@ -28,6 +27,12 @@ def yeti_columns(header: Sequence[str], known: Sequence[str], provided: frozense
         is_titled = columns != list(header)
         raise ImportFileError(_explained(header, [title(name) for name in missing] if is_titled else missing))
     return columns
+
+
+def named_columns(header: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Returns the names of a header, with those of the table in place of the titles of `known` columns."""
+    column_by_title = {title(column): column for column in known}
+    return [column_by_title.get(name, name) for name in header]
 
 
 def title(column: str) -> str:

@@ -46,7 +46,8 @@ _FIELDS_BY_COLUMN = {
 
 _PROGRESS = ("pdd", "lega_disconnect_code", "legb_disconnect_code", "disconnect_initiator_id")
 
-_KNOWN = tuple(dict.fromkeys((*REQUIRED_COLUMNS, _DURATION, *_FIELDS_BY_COLUMN, *_PROGRESS)))
+KNOWN_COLUMNS = tuple(dict.fromkeys((*REQUIRED_COLUMNS, _DURATION, *_FIELDS_BY_COLUMN, *_PROGRESS)))
+"""The columns that a record takes, or that help to read it."""
 
 
 def parse_yeti_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
@@ -56,7 +57,7 @@ def parse_yeti_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLin
     """
     lines = read_lines(file, options.line_bytes_max)
     provided = frozenset({"is_last_cdr"} if "is_last_attempt" in options.overrides else ())
-    columns = yeti_columns(read_header(lines), _KNOWN, provided)
+    columns = yeti_columns(read_header(lines), KNOWN_COLUMNS, provided)
     return parse_rows(lines, _RowParser(columns, provided, options))
 
 
