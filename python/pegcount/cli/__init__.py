@@ -29,6 +29,7 @@ from pegcount.cli.erlang import erlang
 from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
 from pegcount.cli.key import key_app
+from pegcount.cli.mapping import mapping_app
 from pegcount.cli.masking import masking
 from pegcount.cli.report import feeds, report_app
 from pegcount.cli.retention import retention
@@ -59,6 +60,7 @@ app.command("erlang")(erlang)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
 app.add_typer(key_app, name="key")
+app.add_typer(mapping_app, name="mapping")
 app.add_typer(config_app, name="config")
 app.add_typer(clickhouse_app, name="clickhouse")
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from pegcount.cli.mapping_option import mapping_of_option
 from pegcount.cli.time_zone import zone_of_option
 from pegcount.errors import ImportFileError
 from pegcount.importers import (
+    ARCHIVE,
     ASTERISK_ANSWERS,
     ASTERISK_CALLS,
     ASTERISK_COLUMN_ORDERS,
@@ -27,9 +29,16 @@ Files = Annotated[
         " globs; and - for standard input."
     ),
 ]
-ARCHIVE = "pegcount-archive"
-"""The format of a whole store, which is joined with another one."""
-FormatName = Annotated[str, typer.Option("--format", help=f"One of {', '.join([*FORMATS, ARCHIVE])}.")]
+AUTO = "auto"
+"""It stands for the format that the files show."""
+FormatName = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help=f"One of {', '.join([*FORMATS, ARCHIVE])}; or {AUTO}: the files show it, and the import says by"
+        " what.",
+    ),
+]
 Source = Annotated[
     str | None,
     typer.Option(help="Name of the switch or feed that wrote the records; needed but for pegcount-archive."),
@@ -67,6 +76,14 @@ Answered = Annotated[
     typer.Option(
         help="Whose answer counts in asterisk-csv: party (somebody who was called; the default) or switch"
         " (any ANSWERED row)."
+    ),
+]
+MappingName = Annotated[
+    str | None,
+    typer.Option(
+        "--mapping",
+        help="Mapping file of the format mapped: what the columns are; or a name that `pegcount mapping"
+        " list` prints.",
     ),
 ]
 ReportCalls = Annotated[
@@ -119,9 +136,11 @@ def import_options(
     settings: Sequence[str],
     accept_stored: bool,
     correct: bool,
+    mapping: str | None = None,
 ) -> ImportOptions:
     """Returns the options of an import, of which None means the default; raises PegcountError for others."""
-    zone = zone_of_option(time_zone or "UTC")
+    found = mapping_of_option(mapping)
+    zone = zone_of_option(time_zone or (found and found.zone) or "UTC")
     if calls == "rows" and answered is not None:
         raise ImportFileError("--answered is about calls of several rows; with --calls rows, each row is one")
     overrides = _overrides(settings)
@@ -139,6 +158,7 @@ def import_options(
         takes_final_line=final_line,
         accepts_stored=accept_stored,
         corrects=correct,
+        mapping=found,
     )
 
 

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import typer
 from rich.console import Console
@@ -17,8 +18,8 @@ from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
 from pegcount.cli.import_archive import import_archive
 from pegcount.cli.import_dry_run import DryRun, print_dry_run
+from pegcount.cli.import_format import FoundFormat, found_format
 from pegcount.cli.import_options import (
-    ARCHIVE,
     AcceptStored,
     Answered,
     Calls,
@@ -29,6 +30,7 @@ from pegcount.cli.import_options import (
     Files,
     FinalLine,
     FormatName,
+    MappingName,
     Rejects,
     ReportCalls,
     Settings,
@@ -39,8 +41,8 @@ from pegcount.cli.import_options import (
 from pegcount.cli.import_summary import (
     print_calls,
     print_dry_summary,
-    print_legs,
     print_rejected,
+    print_skipped,
     print_summary,
 )
 from pegcount.cli.import_zone import check_zone, zone_sentences
@@ -48,6 +50,7 @@ from pegcount.cli.store_option import TargetStore
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, StoreInUseError
 from pegcount.importers import (
+    ARCHIVE,
     FirstCalls,
     ImportCounts,
     ImportOptions,
@@ -82,6 +85,7 @@ def import_records(
     columns: Columns = None,
     calls: Calls = None,
     answered: Answered = None,
+    mapping: MappingName = None,
     report_calls: ReportCalls = 0,
     settings: Settings = None,
     accept_stored: AcceptStored = False,
@@ -103,12 +107,17 @@ def import_records(
         "--columns": columns,
         "--calls": calls,
         "--answered": answered,
+        "--mapping": mapping,
         "--report-calls": report_calls or None,
         "--set": settings,
         "--accept-stored": accept_stored or None,
     }
     of_rows = {"--source": source, "--rejects": rejects, "--correct": correct, "--dry-run": dry_run}
-    with errors_as_exit_status():
+    with (
+        errors_as_exit_status(),
+        found_format(format_name, mapping, files, rejects, encoding, final_line, settings) as found,
+    ):
+        format_name, mapping = found.name, found.mapping_name
         if format_name == ARCHIVE:
             options = [name for name, value in {**given, **of_rows}.items() if value]
             import_archive(files, store, server, options)
@@ -127,18 +136,13 @@ def import_records(
             settings or [],
             accept_stored,
             correct,
+            mapping,
         )
         _require_target(store, server, dry_run)
-        rejects = default_rejects(files) if rejects is None else rejects
-        if store is not None and store.directory is not None:
-            require_outside(store.directory, rejects, "the rejected rows")
         dry = DryRun(Config()) if dry_run else None
-        run = _Run(format_name, row_options, time_zone is not None, report_calls, dry)
-        with RejectsFile(rejects, Config()) as rejects_file:
-            counts = run.import_all(_named_files(files, rejects), store, server, rejects_file)
-        print_rejected(rejects_file, sum(count.rows for count in counts), Config())
-        if any(count.rejected or count.damage for count in counts):
-            raise typer.Exit(REJECTED_STATUS)
+        is_zone_given = time_zone is not None or row_options.states_zone
+        run = _Run(format_name, row_options, is_zone_given, report_calls, dry)
+        _import_files(run, files, rejects, found, store, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class _Run:
     def import_all(
         self,
         arguments: Sequence[InputPaths],
+        spools: Mapping[Path, BinaryIO],
         store: StoreLocation | None,
         server: Connection | None,
         rejects: RejectsFile,
@@ -164,7 +169,7 @@ class _Run:
         paths = [file for argument in arguments for file in argument.files]
         reported = [FirstCalls(self.report_calls, config.reported_call_row_count_max) for _ in paths]
         start_s = time.monotonic()
-        with prepared_files(paths, self.format_name, options) as prepared:
+        with prepared_files(paths, self.format_name, options, spools) as prepared:
             zone_problems = check_zone(prepared, options.zone, self.is_zone_given)
             with self._target(store, server, config, prepared) as submit:
                 counts = [
@@ -179,7 +184,7 @@ class _Run:
             for _, _, first_calls in files:
                 print_calls(first_calls.calls, options, config)
             print_figures(argument, [(file, count) for file, count, _ in files], options, takes_encoding)
-        print_legs(counts)
+        print_skipped(counts)
         with_records = [file for file, count in zip(prepared, counts, strict=True) if count.valid]
         if self.dry_run is None:
             zone_problems += zone_sentences(with_records, options.zone, self.is_zone_given)
@@ -231,6 +236,26 @@ class _Run:
         if self.dry_run is not None:
             return nullcontext(self.dry_run.submit)
         return _target(store, server, config, self.options.source, files)
+
+
+def _import_files(
+    run: _Run,
+    files: Sequence[Path],
+    rejects: Path | None,
+    found: FoundFormat,
+    store: StoreLocation | None,
+    server: Connection | None,
+) -> None:
+    """Imports files and prints what was rejected; raises typer.Exit if anything was."""
+    rejects = default_rejects(files) if rejects is None else rejects
+    if store is not None and store.directory is not None:
+        require_outside(store.directory, rejects, "the rejected rows")
+    with RejectsFile(rejects, Config()) as rejects_file:
+        named = _named_files(files, rejects) if found.arguments is None else found.arguments
+        counts = run.import_all(named, found.spools, store, server, rejects_file)
+    print_rejected(rejects_file, sum(count.rows for count in counts), Config())
+    if any(count.rejected or count.damage for count in counts):
+        raise typer.Exit(REJECTED_STATUS)
 
 
 def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:

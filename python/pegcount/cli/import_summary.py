@@ -16,6 +16,7 @@ from pegcount.importers import (
     ImportOptions,
     InputPaths,
     PreparedFile,
+    RejectKinds,
     RejectsFile,
     ReportedCall,
     SkipReason,
@@ -108,16 +109,17 @@ def _print_sentences(
         typer.echo(f"{file.path}: {counts.damage}", err=True)
 
 
-def print_legs(counts: Sequence[ImportCounts]) -> None:
-    """Prints how many legs of calls all files have, and a warning if they have nothing else."""
-    by_reason: Counter[SkipReason] = Counter()
+def print_skipped(counts: Sequence[ImportCounts]) -> None:
+    """Prints why rows of all files were skipped, and a warning if they have nothing but legs of calls."""
+    by_reason: Counter[str] = Counter()
     for count in counts:
-        by_reason.update(count.skipped_legs)
+        by_reason.update(count.skipped_by_reason)
     if not by_reason:
         return
-    legs = ", ".join(f"{reason.value}: {by_reason[reason]:,}" for reason in SkipReason if by_reason[reason])
-    typer.echo(f"skipped as parts of other calls; {legs}")
-    if not any(count.accepted + count.replaced + count.duplicates for count in counts):
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(by_reason.items()))
+    typer.echo(f"skipped, as they are not calls of their own; {reasons}")
+    has_legs = any(reason in by_reason for reason in SkipReason)
+    if has_legs and not any(count.accepted + count.replaced + count.duplicates for count in counts):
         typer.echo(
             "these legs are all there is, and no call was counted: import the a-legs, which the switch has"
             " logged elsewhere or not at all"
@@ -126,10 +128,15 @@ def print_legs(counts: Sequence[ImportCounts]) -> None:
 
 def print_rejected(rejects: RejectsFile, row_count: int, config: Config) -> None:
     """Prints to standard error, if rows were rejected, how many of all, where they are, and why."""
-    kinds, shown_count = rejects.kinds, config.tuning.reject_kind_shown_count_max
-    if not kinds.row_count:
-        return
-    typer.echo(f"rejected rows: {kinds.row_count:,} of {row_count:,}, in {rejects.path}", err=True)
+    kinds = rejects.kinds
+    if kinds.row_count:
+        typer.echo(f"rejected rows: {kinds.row_count:,} of {row_count:,}, in {rejects.path}", err=True)
+        print_reject_kinds(kinds, config)
+
+
+def print_reject_kinds(kinds: RejectKinds, config: Config) -> None:
+    """Prints to standard error why rows were rejected, the most frequent reasons first."""
+    shown_count = config.tuning.reject_kind_shown_count_max
     found = kinds.most_frequent()
     for kind in found[:shown_count]:
         where = f"first {kind.first_file} line {kind.first_line:,}"

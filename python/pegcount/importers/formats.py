@@ -8,6 +8,7 @@ from pegcount.importers.asterisk_look_ahead import look_ahead_in_asterisk_csv
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
 from pegcount.importers.freeswitch_json import parse_freeswitch_json
 from pegcount.importers.freeswitch_xml import parse_freeswitch_xml
+from pegcount.importers.mapping.mapped_csv import MAPPED, look_ahead_in_mapped, parse_mapped
 from pegcount.importers.options import Format
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
 from pegcount.importers.yeti_csv import parse_yeti_csv
@@ -24,6 +25,7 @@ FORMATS: dict[str, Format] = {
     "freeswitch-csv": Format(parse_freeswitch_csv, _ROWS, is_read_twice=True),
     "freeswitch-json": Format(parse_freeswitch_json, _DOCUMENTS),
     "freeswitch-xml": Format(parse_freeswitch_xml, _DOCUMENTS),
+    MAPPED: Format(parse_mapped, _ROWS | {"--mapping"}, look_ahead_in_mapped),
     "pegcount-csv": Format(parse_pegcount_csv, _ROWS | {"--accept-stored"}, has_header=True),
     "yeti-csv": Format(parse_yeti_csv, _ROWS, has_header=True),
 }
