@@ -6,14 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pegcount.errors import ImportFileError
-from pegcount.importers import FORMATS, ParsedLine
+from pegcount.importers import FORMATS, ParsedLine, shipped_mappings
 
-from .reading import csv_line, outline, parse
+from .reading import csv_line, options, outline, parse
 from .test_asterisk_csv import BASE
 from .test_freeswitch_csv import ROW as FREESWITCH_ROW
 from .test_yeti_csv import ROW as YETI_ROW
 
-HEADERS = {"yeti-csv": csv_line(YETI_ROW), "pegcount-csv": "session_id,setup_time,kind\n"}
+HEADERS = {
+    "yeti-csv": csv_line(YETI_ROW),
+    "pegcount-csv": "session_id,setup_time,kind\n",
+    "mapped": ",".join(sorted(shipped_mappings()["wazo"].needed_columns)) + "\n",
+}
+OPTIONS = options(mapping=shipped_mappings()["wazo"])
 DOCUMENTS = {"freeswitch-json", "freeswitch-xml"}
 """Formats of which several documents may stand on one line."""
 PIECES = st.sampled_from(
@@ -28,7 +33,7 @@ PIECES = st.sampled_from(
 
 def parse_or_nothing(format_name: str, data: bytes) -> list[ParsedLine]:
     with suppress(ImportFileError):
-        return parse(format_name, data)
+        return parse(format_name, data, OPTIONS)
     return []
 
 
@@ -48,4 +53,4 @@ def test_each_row_yields_one_parsed_line(format_name: str, pieces: list[bytes]) 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_parsing_is_deterministic(format_name: str) -> None:
     data = HEADERS.get(format_name, "").encode() + f"{BASE}\n{BASE}\n".encode()
-    assert outline(parse(format_name, data)) == outline(parse(format_name, data))
+    assert outline(parse(format_name, data, OPTIONS)) == outline(parse(format_name, data, OPTIONS))
