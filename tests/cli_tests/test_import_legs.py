@@ -21,8 +21,8 @@ def test_the_summary_counts_legs_by_why_they_are_none(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines()[:2] == [
         f"{file}: 3 rows, 1 accepted, 0 replaced, 0 identical, 0 outranked, 0 rejected, 2 skipped",
-        "skipped as parts of other calls; b-legs: 1, legs that rang until another one answered (LOSE_RACE):"
-        " 1",
+        "skipped, as they are not calls of their own; b-legs: 1, legs that rang until another one answered"
+        " (LOSE_RACE): 1",
     ]
     assert "these legs" not in done.stdout
 
@@ -34,7 +34,8 @@ def test_legs_without_a_call_are_named(tmp_path: Path) -> None:
     done = import_into(tmp_path / "data", "freeswitch-json", first, second)
     assert done.returncode == 0
     assert done.stdout.splitlines()[2:4] == [
-        "skipped as parts of other calls; b-legs: 2, legs from a queue to its agents (cc_side=agent): 1",
+        "skipped, as they are not calls of their own; b-legs: 2, legs from a queue to its agents"
+        " (cc_side=agent): 1",
         "these legs are all there is, and no call was counted: import the a-legs, which the switch has logged"
         " elsewhere or not at all",
     ]

@@ -31,11 +31,14 @@ YETI = (
     "id,time_start,time_connect,time_end,is_last_cdr,src_prefix_in\n",
     "id{0},2026-03-10 09:00:00,,2026-03-10 09:00:05,t,Müller\n",
 )
+MAPPED = ("id,start,talk,name\n", "id{0},2026-03-10 09:00:0{0},60,Müller\n")
+MAPPINGS = Path(__file__).parent / "mappings"
 HEADER_AND_ROW = {
     "asterisk-csv": ("", ASTERISK),
     "freeswitch-csv": ("", FREESWITCH),
     "freeswitch-json": ("", JSON),
     "freeswitch-xml": ("", XML),
+    "mapped": MAPPED,
     "pegcount-csv": PEGCOUNT,
     "yeti-csv": YETI,
 }
@@ -49,6 +52,7 @@ UNUSUAL = {
     "--report-calls": ["1"],
     "--set": ["company=acme"],
     "--accept-stored": [],
+    "--mapping": [str(MAPPINGS / "unusual.toml")],
 }
 
 
@@ -65,6 +69,8 @@ def outcome(directory: Path, format_name: str, *options: str) -> tuple[list[str]
     text = header + "".join(row.format(number) for number in range(1, 4))
     log.write_bytes(text.removesuffix("\n").encode("latin-1"))
     rejects = directory / "rejects.csv"
+    if format_name == "mapped" and "--mapping" not in options:
+        options = (*options, "--mapping", str(MAPPINGS / "usual.toml"))
     done = run(
         "import",
         "--data",

@@ -20,6 +20,9 @@ from pegcount.importers import (
     RejectsFile,
     import_file,
     prepared_files,
+    read_mapping,
+    shipped_mappings,
+    shipped_names,
 )
 from pegcount.store import EmbeddedStore
 from service import NOW_US
@@ -91,6 +94,18 @@ def human_times_target() -> Callable[[bytes], None]:
     return check
 
 
+def mapping_file_target() -> Callable[[bytes], None]:
+    """Reads any text as a mapping file."""
+    path = Path(tempfile.mkdtemp(prefix="pegcount-fuzz-")) / "calls.toml"
+
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        with may_refuse(ImportFileError):
+            assert read_mapping(path, lambda name: "" if zone(name) else "no zone").name
+
+    return check
+
+
 def _check_counts(counts: ImportCounts) -> None:
     """Asserts that no row is lost: each has one outcome."""
     outcomes = (counts.accepted, counts.replaced, counts.duplicates, counts.rejected, counts.skipped)
@@ -109,5 +124,6 @@ def _options(number: int) -> ImportOptions:
         asterisk_answered=ASTERISK_ANSWERS[number // 24 % 2],
         encoding=_ENCODINGS[number // 48 % 2],
         takes_final_line=number // 96 % 2 == 0,
+        mapping=shipped_mappings()[shipped_names()[number % len(shipped_names())]],
         line_bytes_max=_LINE_BYTES_MAX,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 from pegcount.config import Config
+from pegcount.importers import shipped_names, shipped_path
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, feed_health_pb2, records_pb2, reports_pb2, traffic_pb2
 from security.token_attacks import RSA, SECRET_ISSUER, trusted_issuers
@@ -125,6 +126,14 @@ def _seeds() -> Iterator[tuple[str, Iterable[bytes]]]:
     yield (
         "key-set",
         [json.dumps({"keys": [RSA.jwk()]}).encode(), b'{"keys": [{"kty": "EC", "crv": "P-256"}]}'],
+    )
+    yield "mapping-file", [shipped_path(name).read_bytes() for name in shipped_names()]
+    yield (
+        "import-mapped",
+        [
+            bytes([number]) + (_TESTS / "importer_tests" / "mapped_files" / f"{name}.csv").read_bytes()
+            for number, name in enumerate(shipped_names())
+        ],
     )
     for name, sample in _SAMPLE_OF_FORMAT.items():
         lines = (_SAMPLES / sample).read_bytes().splitlines(keepends=True)

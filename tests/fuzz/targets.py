@@ -7,7 +7,7 @@ from pegcount.importers import FORMATS
 
 from fuzz.call_targets import GROUPS, call_target, metadata_target
 from fuzz.credential_targets import key_set_target, token_config_target, token_target
-from fuzz.import_targets import human_times_target, import_target
+from fuzz.import_targets import human_times_target, import_target, mapping_file_target
 
 CORPUS = Path(__file__).with_name("corpus")
 CORE_PREFIX = "core-"
@@ -25,5 +25,6 @@ TARGETS: dict[str, Start] = {
     "token-config": token_config_target,
     "key-set": key_set_target,
     **{f"import-{name}": import_target(name) for name in FORMATS},
+    "mapping-file": mapping_file_target,
     "human-times": human_times_target,
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from pegcount.importers import shipped_names
 
 from packages.packages import Packages
 
@@ -53,6 +54,12 @@ def test_the_client_owns_the_contract(kind: str, packages: Packages) -> None:
         "pegcount_client/__init__.py",
     } <= client
     assert {"pegcount_client/py.typed", "pegcount_client/service_config.json"} <= client
+
+
+def test_the_service_has_its_mappings(packages: Packages) -> None:
+    shipped = {f"pegcount/importers/mapping/files/{name}.toml" for name in shipped_names()}
+    assert len(shipped) >= 10
+    assert shipped <= names(packages.wheel)
 
 
 def test_no_file_is_in_both_distributions(packages: Packages) -> None:
