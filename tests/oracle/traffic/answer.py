@@ -92,7 +92,14 @@ def _refusal(
     request = planned.counting.request
     if _has_too_many_cells(planned, groups, sessions):
         return too_many_cells()
-    return money.refusal(request, [group.calls for group in groups], calls)
+    refusal = money.refusal(request, [group.calls for group in groups], calls)
+    if refusal is None and planned.then is not None:
+        earlier = planned.counting.groups(
+            sessions, planned.counting.bins(planned.then.edges, *planned.then.range)
+        )
+        of_groups = [group.calls for group in earlier]
+        refusal = money.refusal(request, of_groups, [call for calls in of_groups for call in calls])
+    return refusal
 
 
 def _has_too_many_cells(planned: Plan, groups: Sequence[Group], sessions: Sequence[Session]) -> bool:

@@ -48,8 +48,6 @@ def plan(
     then = None
     try:
         edges = _edges(request, asked, end_us, config)
-        if deck_id is not None and deck is None:
-            return not_found("CODE_DECK_NOT_FOUND")
         if request.compare:
             range_end_us = asked.to_us if asked.in_future else end_us
             then = comparison.earlier(request, asked, edges, range_end_us, config.bin_count_max)
@@ -61,6 +59,8 @@ def plan(
     if max(map(counting.cut_count, ranges), default=0) > config.bin_count_max:
         violations.add("from_time", "BIN_LIMIT_EXCEEDED")
         return violations.error()
+    if deck_id is not None and deck is None:
+        return not_found("CODE_DECK_NOT_FOUND")
     return Plan(asked, end_us, counting, counting.bins(edges, asked.from_us, end_us), then)
 
 
