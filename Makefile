@@ -58,7 +58,7 @@ CLIENT := clients/python
 # Tests start hundreds of programs, and without bytecode each of them would compile its modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-clickhouse test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-clickhouse bench-cluster-active bench-cluster-ingest bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto config-page grpcurl grpc-health-probe clickhouse dist image deny audit sbom clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-clickhouse test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-clickhouse bench-cluster-active bench-cluster-ingest bench-upkeep bench-ingest bench-peers bench-minutes bench-isolation bench-noisy bench-observability bench-rpc lint format proto config-page grpcurl grpc-health-probe clickhouse dist image deny audit sbom clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -197,6 +197,10 @@ bench-ingest: build $(STAMPS)/engines
 ## bench-peers  the reports compared with DuckDB, ClickHouse and Polars; PEERS="--records 1000000" for fewer
 bench-peers: build $(STAMPS)/engines
 	$(BIN)/python benches/report_peers.py $(PEERS)
+
+## bench-minutes the query 43 of ClickBench over 100,000,000 rows, beside DuckDB and ClickHouse; MINUTES="--records 1000000" for fewer
+bench-minutes: build $(STAMPS)/engines
+	$(BIN)/python benches/minute_counts.py $(MINUTES)
 
 ## bench-isolation  latency of fast reports beside slow ones, over the records that bench-peers has loaded
 bench-isolation: build

@@ -34,6 +34,12 @@ def test_the_bench_of_watches_runs(tmp_path: Path) -> None:
     assert "4 watchers of 2 queries" in printed
 
 
+def test_the_bench_of_minutes_runs(tmp_path: Path) -> None:
+    load_options = ["--records", "300000", "--rounds", "2", "--scratch", str(tmp_path)]
+    # The peer engines are not installed for the tests.
+    assert "Pegcount: " in output_of("minute_counts", *load_options, "--no-peers")
+
+
 def test_the_ingest_bench_runs(tmp_path: Path) -> None:
     load_options = ["--records", "2000", "--batch", "250", "--rounds", "2"]
     # The peer engines are not installed for the tests.

@@ -115,12 +115,12 @@ def load(directory: Path, record_count: int, active_count: int, seed: int) -> Lo
     for chunk in calls.chunks(record_count, seed):
         batches = list(wire.requests(chunk))
         generated_at = time.perf_counter()
-        accepted += _write(store, batches, int(chunk["again"].sum()))
+        accepted += write(store, batches, int(chunk["again"].sum()))
         writing_seconds += time.perf_counter() - generated_at
         sent += len(chunk)
     batches = list(wire.requests(calls.active(active_count, seed)))
     generated_at = time.perf_counter()
-    _write(store, batches, 0)
+    write(store, batches, 0)
     writing_seconds += time.perf_counter() - generated_at
     seconds = time.perf_counter() - start_time
     assert accepted == record_count
@@ -135,7 +135,7 @@ def _open_store(directory: Path, config: Config) -> EmbeddedStore:
     return EmbeddedStore(directory, config, create=True, clock=lambda: calls.NOW_US)
 
 
-def _write(store: EmbeddedStore, batches: Iterable[bytes], again_count: int) -> int:
+def write(store: EmbeddedStore, batches: Iterable[bytes], again_count: int) -> int:
     """Writes batches with some of them in flight, and returns the number of new records."""
     outcomes: list[WriteOutcome] = []
     pending_writes: deque[PendingWrite] = deque()

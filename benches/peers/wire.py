@@ -48,7 +48,7 @@ def check(calls: Calls) -> None:
     assert list(WriteRecordsRequest.FromString(request).records) == expected
 
 
-def session_ids(calls: Calls) -> NDArray[np.void]:
+def session_ids(calls: NDArray[np.void]) -> NDArray[np.void]:
     """Returns a distinct id of twelve hexadecimal digits per number, in pseudorandom order."""
     # Multiplication by odd factors and xor-shifts are bijective, so that distinct numbers get distinct ids.
     mixed = calls["number"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) & np.uint64((1 << 48) - 1)
@@ -65,16 +65,23 @@ def _records(calls: Calls) -> NDArray[np.void]:
     if not len(calls):
         return np.empty(0, "V1")
     is_active = bool(calls["end_us"][0] == ABSENT)
-    columns = {"session_id": _ids(calls)}
-    columns |= {name: _times(name, calls[name]) for name in _TIMES if calls[name][0] != ABSENT}
+    columns = {"session_id": ids(calls)}
+    columns |= {name: times(name, calls[name]) for name in _TIMES if calls[name][0] != ABSENT}
     columns |= {name: _encoded_entries(name)[calls[name]] for name in (_OF_ACTIVE if is_active else CODES)}
     if not is_active:
         columns["price"] = _encoded_entries("price")[calls["price"]]
-    layout = np.dtype([("head", "V3"), *((name, column.dtype) for name, column in columns.items())])
-    records = np.empty(len(calls), layout)
+    return joined([*columns.values()], len(calls))
+
+
+def joined(columns: Sequence[NDArray[np.void]], count: int) -> NDArray[np.void]:
+    """Returns records of encoded fields, each as an element of `records`."""
+    layout = np.dtype(
+        [("head", "V3"), *((f"{number}", column.dtype) for number, column in enumerate(columns))]
+    )
+    records = np.empty(count, layout)
     records["head"] = _head(layout.itemsize - 3)
-    for name, column in columns.items():
-        records[name] = column
+    for number, column in enumerate(columns):
+        records[f"{number}"] = column
     return records
 
 
@@ -85,14 +92,15 @@ def _head(size: int) -> np.void:
     return np.void(bytes([field.number << 3 | 2, size & 127 | 128, size >> 7]))
 
 
-def _ids(calls: Calls) -> NDArray[np.void]:
+def ids(calls: NDArray[np.void]) -> NDArray[np.void]:
+    """Encodes the ids of calls with a `number`."""
     column = np.empty(len(calls), [("head", "V2"), ("id", f"V{ID_BYTES}")])
     column["head"] = np.void(bytes([_number("session_id") << 3 | 2, ID_BYTES]))
     column["id"] = session_ids(calls)
     return column.view(f"V{column.itemsize}")
 
 
-def _times(name: str, us: NDArray[np.int64]) -> NDArray[np.void]:
+def times(name: str, us: NDArray[np.int64]) -> NDArray[np.void]:
     """Encodes a Timestamp field: seconds and nanoseconds as varints of five bytes each."""
     seconds, rest_us = np.divmod(us, US_PER_SECOND)
     column = np.empty((len(us), 2 + _TIME_BYTES), np.uint8)
