@@ -64,8 +64,8 @@ def test_traffic_equals_the_oracle(
     finally:
         for name, count in vars(tally).items():
             record_property(f"traffic_{name}", count)
-    # Fewer requests, of slow stores, do not tell a share.
-    assert tally.requests < _CHUNK_COUNT or tally.with_figures > tally.requests // 10
+    # Fewer requests, of slow stores, do not tell a share; of 200, a tenth had figures in 97 of 100 draws.
+    assert tally.requests < _CHUNK_COUNT or tally.with_figures > tally.requests // 30
 
 
 def _check(scenario: Scenario, stores: StoreFactory, tally: budget.Tally) -> None:
