@@ -19,15 +19,8 @@ impl StepCells {
     /// Takes over the functions of other cells: number i there is `cells[i]` here, and has no function yet. One sweep finds all
     /// functions of a scan, so that cells with a function are never added up.
     pub(super) fn add_all(&mut self, cells: &[usize], added: Self) {
-        let offset = self.steps.at_us.len();
         self.cells.extend(added.cells.iter().map(|&cell| cells[cell as usize] as u32));
-        if offset == 0 {
-            self.steps = added.steps;
-            return;
-        }
-        self.steps.ends.extend(added.steps.ends.iter().map(|end| end + offset));
-        self.steps.at_us.extend(added.steps.at_us);
-        self.steps.changes.extend(added.steps.changes);
+        self.steps.append(added.steps);
     }
 
     pub(super) fn bytes(&self) -> usize {

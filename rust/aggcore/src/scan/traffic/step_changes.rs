@@ -25,6 +25,36 @@ impl StepChanges {
         (&self.at_us[range.clone()], &self.changes[range])
     }
 
+    /// Adds a change to the cell whose changes begin at `first`, at or after its last instant. Changes of one instant are added up;
+    /// an instant without a change is left out.
+    pub(super) fn push(&mut self, first: usize, at_us: i64, change: i64) {
+        if change == 0 {
+            return;
+        }
+        if self.at_us.len() == first || self.at_us.last() != Some(&at_us) {
+            self.at_us.push(at_us);
+            self.changes.push(change);
+        } else if let Some(last) = self.changes.last_mut() {
+            *last += change;
+            if *last == 0 {
+                self.at_us.pop();
+                self.changes.pop();
+            }
+        }
+    }
+
+    /// Adds the functions of further cells.
+    pub(super) fn append(&mut self, later: Self) {
+        let offset = self.at_us.len();
+        if self.ends.is_empty() {
+            *self = later;
+            return;
+        }
+        self.ends.extend(later.ends.iter().map(|end| end + offset));
+        self.at_us.extend(later.at_us);
+        self.changes.extend(later.changes);
+    }
+
     /// Bytes of memory that the changes take.
     pub(super) fn bytes(&self) -> usize {
         self.ends.capacity() * size_of::<usize>() + (self.at_us.capacity() + self.changes.capacity()) * size_of::<i64>()

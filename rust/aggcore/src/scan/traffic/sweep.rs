@@ -51,12 +51,9 @@ pub(super) struct Sweep<'a> {
 impl Swept {
     /// Adds what was found of later bins.
     fn append(&mut self, later: Self) {
-        let offset = self.steps.at_us.len();
         self.places.extend(later.places);
         self.occupied_us.extend(later.occupied_us);
-        self.steps.ends.extend(later.steps.ends.iter().map(|end| end + offset));
-        self.steps.at_us.extend(later.steps.at_us);
-        self.steps.changes.extend(later.steps.changes);
+        self.steps.append(later.steps);
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -145,16 +142,16 @@ impl Sweep<'_> {
     fn sweep_bin(&mut self, starts: &mut &[i64], ends: &mut &[i64], [edge, next]: [i64; 2], open: &mut i64) -> Result<i128> {
         let before = self.swept.steps.at_us.len();
         let (mut last_us, mut occupied_us) = (edge, 0i128);
-        self.push_change(before, edge, *open);
+        self.swept.steps.push(before, edge, *open);
         while let Some(at_us) = first_before(starts, ends, next) {
             occupied_us += i128::from(*open) * (i128::from(at_us) - i128::from(last_us));
             last_us = at_us;
             let change = take_all(starts, at_us) - take_all(ends, at_us);
-            self.push_change(before, at_us, change);
+            self.swept.steps.push(before, at_us, change);
             *open += change;
             self.note_step()?;
         }
-        self.push_change(before, next, -*open);
+        self.swept.steps.push(before, next, -*open);
         Ok(occupied_us + i128::from(*open) * (i128::from(next) - i128::from(last_us)))
     }
 
@@ -185,27 +182,11 @@ impl Sweep<'_> {
         self.note_steps(begun + ended)?;
         (*starts, *ends) = (&starts[begun..], &ends[ended..]);
         let before = self.swept.steps.at_us.len();
-        self.push_change(before, peak_at_us, peak);
-        self.push_change(before, next, -peak);
+        self.swept.steps.push(before, peak_at_us, peak);
+        self.swept.steps.push(before, next, -peak);
         let occupied_us = i128::from(*open) * (i128::from(next) - i128::from(edge)) + rests_us;
         *open = level;
         Ok(occupied_us)
-    }
-
-    /// Adds a change, at or after the last one, to the cell whose changes begin at `first`.
-    fn push_change(&mut self, first: usize, at_us: i64, change: i64) {
-        let steps = &mut self.swept.steps;
-        if change == 0 {
-            return;
-        }
-        match steps.changes.last_mut() {
-            // At the edge of a bin, intervals that were open and those that begin: neither is negative.
-            Some(before) if steps.at_us.len() > first && steps.at_us.last() == Some(&at_us) => *before += change,
-            Some(_) | None => {
-                steps.at_us.push(at_us);
-                steps.changes.push(change);
-            }
-        }
     }
 
     fn run_over_sums(&mut self, sums: BinSums) -> Result<()> {

@@ -156,18 +156,6 @@ impl IntervalCells {
 fn put_steps(steps: &mut StepChanges, own: &[Change], [at_begin, at_end]: [(i64, i64); 2]) {
     let first = steps.at_us.len();
     let all = [at_begin].into_iter().chain(own.iter().map(|change| (change.at_us, change.change))).chain([at_end]);
-    for (at_us, change) in all.filter(|&(_, change)| change != 0) {
-        if steps.at_us.len() > first && steps.at_us.last() == Some(&at_us) {
-            let last = steps.changes.len() - 1;
-            steps.changes[last] += change;
-            if steps.changes[last] == 0 {
-                steps.at_us.pop();
-                steps.changes.pop();
-            }
-        } else {
-            steps.at_us.push(at_us);
-            steps.changes.push(change);
-        }
-    }
+    all.for_each(|(at_us, change)| steps.push(first, at_us, change));
     steps.ends.push(steps.at_us.len());
 }
