@@ -120,6 +120,13 @@ def test_ring_time_alone_does_not_answer_a_call(tmp_path: Path) -> None:
         mapping_of(tmp_path, f'{ID_AND_SETUP}dur = "call_seconds"\nring = "ring_seconds"\n')
 
 
+def test_ring_time_alone_does_not_answer_a_call_either_if_the_file_lacks_its_talk(tmp_path: Path) -> None:
+    text = f'{ID_AND_SETUP}dur = "call_seconds"\nring = "ring_seconds"\n'
+    text += 'talk = { field = "talk_seconds", optional = true }\n'
+    (line,) = outlined(tmp_path, text, "id,start,dur,ring\na,2026-03-28 09:00:00,20,20\n")
+    assert line.startswith("2 ! nothing tells whether the call was answered")
+
+
 @pytest.mark.parametrize(
     "rule", ["answered.when = { ok = true }", 'answered.unless = { channel = "NULL" }'], ids=["true", "NULL"]
 )

@@ -222,9 +222,7 @@ class RowParser:
             return is_dated
         if "talk_seconds" in lengths:
             return has_talk
-        if "ring_seconds" in lengths:
-            return lengths["ring_seconds"] is not None
-        # The columns of all three are optional, and the file has none of them.
+        # Both columns are optional, and the file has neither. One that was not answered has rung, too.
         raise UnreadableRowError(
             "nothing tells whether the call was answered; `answered.when` in the mapping can say it"
         )
