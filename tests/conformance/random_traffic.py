@@ -137,7 +137,7 @@ class TrafficDice:
         return TrafficScan(self._edges(), predicates, tuple(keys), found, deck, occupancy, now_us)
 
     def _occupancy(self, predicates: tuple[TrafficPredicate, ...]) -> tuple[TrafficPredicate, ...]:
-        """Draws what records with an interval satisfy: much of what others do, and none of local time."""
+        """Draws conditions of records with an interval: much of those of others, and none of local time."""
         dice = self.dice
         found = [one for one in predicates if dice.random() < 0.7]
         if dice.random() < 0.3:

@@ -169,7 +169,7 @@ def test_sliding_answers_give_what_all_bins_give(case: int) -> None:
         for place, rule in enumerate(rules):
             expected = [naive(rule, row[: length - 1]) for row in histories.values()]
             assert now.by_rule[place].tolist() == expected, (number, rule)
-        # A reader that is slow now and then is told what all changes come to.
+        # A slow reader misses updates, and the next one has the sum of all changes.
         if draw.random() < 0.7:
             for change in alerts.changes(told, now):
                 seen[change.rule, change.group.keys[0].integer] = change.state

@@ -40,7 +40,7 @@ class FieldSource:
     pattern: re.Pattern[str] | None = None
     """Its group is the text."""
     empty: frozenset[str] = frozenset()
-    """Texts that mean that there is no value."""
+    """Texts of cells without a value."""
     is_optional: bool = False
     """Whether a file may lack the columns."""
 
