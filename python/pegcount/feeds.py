@@ -24,7 +24,7 @@ _REJECTED_MIN: Final = 10
 _REJECTED_PERCENT: Final = 1
 _COMPARED_DAYS_MIN: Final = 3
 _DEVIATIONS: Final = 4
-"""Standard deviations, each the square root of the expected calls, beyond which chance does not explain a difference."""
+"""Standard deviations, each the root of the expected calls, beyond which a difference is not by chance."""
 _LATE_MS: Final = 15 * 60 * 1_000
 """Delay from which the calls of the last hour are not all there yet."""
 _AHEAD_MS: Final = -1_000
