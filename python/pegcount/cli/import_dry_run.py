@@ -12,7 +12,7 @@ from pegcount.config import Config
 from pegcount.importers import is_used
 from pegcount.model import RejectedRecord, WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord
-from pegcount.zone import US_PER_SECOND, Zone
+from pegcount.zone import Zone
 
 _SHOWN_RECORD_COUNT = 3
 
@@ -65,7 +65,7 @@ def print_dry_run(run: DryRun, zone: Zone, is_zone_given: bool, corrects: bool) 
 
 def _shown(descriptor: FieldDescriptor, value: Any, zone: Zone) -> object:
     if isinstance(value, Timestamp):
-        return core.format_time(value.seconds * US_PER_SECOND + value.nanos // 1_000, zone)
+        return core.format_time(value.ToMicroseconds(), zone)
     if descriptor.enum_type is not None:
         return descriptor.enum_type.values_by_number[value].name
     return value

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import typer
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from pegcount import core
 from pegcount.cli.report.figures import printable
@@ -200,7 +199,7 @@ def _described(record: SessionRecord, zone: Zone) -> str:
     parties = f"{record.orig_src_party_id or '-'} to {record.orig_dst_party_id or '-'}"
     talk = "not answered"
     if record.HasField("answer_time"):
-        seconds = (_us(record.end_time) - _us(record.answer_time)) / US_PER_SECOND
+        seconds = (record.end_time.ToMicroseconds() - record.answer_time.ToMicroseconds()) / US_PER_SECOND
         talk = f"answered {answer} by {record.term_dst_party_id or '-'}, {seconds:.3f} s"
         if not record.HasField("end_time"):
             talk = f"answered {answer}, still active"
@@ -223,8 +222,4 @@ def _row_cells(line: int, record: SessionRecord, zone: Zone) -> list[str]:
 
 
 def _time(record: SessionRecord, name: str, zone: Zone) -> str:
-    return core.format_time(_us(getattr(record, name)), zone) if record.HasField(name) else "-"
-
-
-def _us(time: Timestamp) -> int:
-    return time.seconds * US_PER_SECOND + time.nanos // 1_000
+    return core.format_time(getattr(record, name).ToMicroseconds(), zone) if record.HasField(name) else "-"
