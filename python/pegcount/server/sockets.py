@@ -5,9 +5,11 @@ down looks to gRPC as if the client had closed the connection. Without `/proc/se
 search finds nothing, and connections stay open.
 """
 
+import errno
 import os
 import resource
 import socket
+import stat
 import struct
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -109,7 +111,7 @@ class ListeningPort:
 
         `number` is that of its open file. Returns False if the file is not, or not any more, this connection.
         """
-        with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        with suppress(OSError), _duplicate(number) as found:
             if _endpoint(found) == endpoint:
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _PAUSED_BYTES_MAX)
                 return True
@@ -120,7 +122,7 @@ class ListeningPort:
 
         The bytes of a connection that ends are dropped. Returns False if it ends.
         """
-        with self._spare(), suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        with self._spare(), suppress(OSError), _duplicate(number) as found:
             if _endpoint(found) != endpoint:
                 return True
             ends = _waiting_byte_count(found) > waiting_bytes_max
@@ -161,9 +163,26 @@ class ListeningPort:
         """Yields the number of each socket of the port, and a duplicate, which stays valid while gRPC closes
         its own. With `numbers`, it looks at these open files only."""
         for number in _socket_names() if numbers is None else numbers:
-            with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+            with suppress(OSError), _duplicate(number) as found:
                 if _name_of(found) == self._name and _is_listening(found) == listening:
                     yield number, found
+
+
+def _duplicate(number: int) -> socket.socket:
+    """Returns a duplicate of an open socket; raises OSError if the file of this number is none, or closed.
+
+    Since the number was found, gRPC may have closed its socket, and another thread may have opened a pipe or
+    a database with it. A duplicate that stays open would keep the reader of the pipe waiting for its end, and
+    closing one of a database drops the locks that this process has on it.
+    """
+    if not stat.S_ISSOCK(os.fstat(number).st_mode):
+        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    duplicate = os.dup(number)
+    try:
+        return socket.socket(fileno=duplicate)
+    except OSError:
+        os.close(duplicate)
+        raise
 
 
 def _waiting_byte_count(connection: socket.socket) -> int:
