@@ -20,6 +20,8 @@ SHARE ?= 1
 CASES ?= 10000
 INPUTS ?= 20000
 TARGETS ?=
+# A test that hangs fails after this time, and its name is known; the longest one compiles clients.
+TEST_SECONDS_MAX ?= 600
 SCHEDULES ?= 2000
 SCOPE_DRAWS ?= 1000000
 INGEST ?=
@@ -83,7 +85,7 @@ test-rust:
 
 ## test-python  tests of the service, also with grpcurl and clients in Go and Node, which must be installed
 test-python: build grpcurl grpc-health-probe clickhouse $(STAMPS)/proto-tools
-	.ci/in-memory $(BIN)/pytest -n 3 --dist worksteal -o tmp_path_retention_policy=failed
+	.ci/in-memory $(BIN)/pytest --timeout $(TEST_SECONDS_MAX) -n 3 --dist worksteal -o tmp_path_retention_policy=failed
 
 ## test-long    compare the service with the oracle, EXAMPLES requests of reports (default: 100000) and TRAFFIC_EXAMPLES of traffic (default: 20000)
 test-long: build
