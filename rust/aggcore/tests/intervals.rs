@@ -221,6 +221,35 @@ fn a_call_that_began_long_before_the_range_counts_and_days_without_one_are_not_r
     assert_eq!(result.row_count, 20, "those of two days");
 }
 
+/// A store of `day_count` segments, each with 2,000 calls of one day that last an hour.
+fn days_of_calls(day_count: i64, limits: MemoryLimits, directory: &std::path::Path) -> Store {
+    // One thread reads the days in their order.
+    let store = Store::new(Tuning { parallel_row_count_min: usize::MAX, ..Tuning::default() }, limits);
+    for day in 0..day_count {
+        let start = |number: i64| day * DAY_US + number * (DAY_US / 2_000);
+        let calls: Vec<_> = (0..2_000).map(|n| call(&format!("{day} {n}"), start(n), start(n) + 60 * MINUTE_US)).collect();
+        store.apply(&batch(&calls), 0);
+        let flush = store.begin_flush(false);
+        store.install(store.write_flush(directory, day as u64 + 1, 100, &flush).unwrap());
+    }
+    store
+}
+
+#[test]
+fn the_peaks_of_many_days_take_the_memory_of_some() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = MemoryLimits { query_bytes_max: 600_000, total_bytes_max: 600_000 };
+    let store = days_of_calls(40, limits, directory.path());
+    let edges: Vec<i64> = (0..=40 * 24).map(|hour| hour * 60 * MINUTE_US).collect();
+    let measures = [interval_measure("talk occupancy")];
+    // Their instants take 1,280,000 bytes.
+    let asked = plain(&edges, 50 * DAY_US, &measures);
+    let result = asked.with(&store, &CancelToken::with_limit(None), true).unwrap();
+    // Of calls that begin each 43.2 s and last an hour, the 84th begins before the first one ends.
+    assert_eq!(steps_of(&result, 0, 30).first().map(|(_, peak)| *peak), Some(84));
+    assert_eq!(result.row_count, 80_000);
+}
+
 #[test]
 fn an_active_session_ends_now() {
     let store = Store::default();

@@ -81,10 +81,19 @@ pub(super) enum ScanTask<'p> {
 }
 
 impl ScanTask<'_> {
-    fn segment(&self) -> Option<&Segment> {
+    /// The segment that the task reads; `None` for a memtable.
+    pub(super) fn segment(&self) -> Option<&Segment> {
         match self {
             Self::MemtableRows { .. } => None,
             Self::Segment(entry) => Some(&entry.segment),
+        }
+    }
+
+    /// The least setup time of the records, microseconds UTC, or one before it.
+    pub(super) fn least_setup_us(&self) -> i64 {
+        match self {
+            Self::MemtableRows { slice, .. } => slice.setup_range.0,
+            Self::Segment(entry) => entry.segment.summary.setup_range.0,
         }
     }
 }
@@ -419,13 +428,16 @@ struct TaskQueue<'p> {
 }
 
 impl<'p> TaskQueue<'p> {
-    fn next(&self) -> Option<&'p ScanTask<'p>> {
-        self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed))
+    /// Takes a task, with its number.
+    fn next(&self) -> Option<(usize, &'p ScanTask<'p>)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Some((number, self.tasks.get(number)?))
     }
 
     /// Adds a task to a scanner; an error drops the remaining tasks.
-    fn add(&self, task: &ScanTask<'_>, scanner: &mut impl TaskScanner) -> Result<()> {
-        self.target.add(task, scanner).inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
+    fn add(&self, (number, task): (usize, &ScanTask<'_>), scanner: &mut impl TaskScanner) -> Result<()> {
+        let added = self.target.add(task, scanner).and_then(|()| scanner.end_task(number));
+        added.inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
     }
 
     /// Adds tasks to a scanner until none is left.

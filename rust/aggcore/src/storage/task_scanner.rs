@@ -20,6 +20,11 @@ pub trait TaskScanner: Sized + Send {
     /// Adds rows of a segment.
     fn add_rows_of_segment(&mut self, entry: &SegmentEntry, slice: &RecordSlice<'_>, counters: &ScanCounters) -> Result<()>;
 
+    /// Notes that all rows of a task were added; `number` is that of the task among those of its scan.
+    fn end_task(&mut self, _number: usize) -> Result<()> {
+        Ok(())
+    }
+
     /// Adds the result of another scanner of the same scan.
     fn merge(self, other: Self) -> Result<Self>;
 }
@@ -106,6 +111,10 @@ impl TaskScanner for IntervalScanner<'_> {
         }
         counters.note_segment(false);
         self.add(plan)
+    }
+
+    fn end_task(&mut self, number: usize) -> Result<()> {
+        IntervalScanner::end_task(self, number)
     }
 
     fn merge(self, other: Self) -> Result<Self> {

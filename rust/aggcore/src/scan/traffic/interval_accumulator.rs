@@ -5,6 +5,7 @@ use super::interval_cells::{IntervalCells, IntervalList, SliceBinSums};
 use super::intervals::{IntervalMeasures, IntervalScan};
 use super::loaded_rows::load;
 use super::measure::Interval;
+use super::runs::sort_run;
 use crate::columns::integer::IntValues;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
@@ -36,17 +37,18 @@ pub(super) struct IntervalAccumulator<'a> {
 /// One interval of the rows.
 enum SliceList<'a> {
     Events([Instants; 2]),
+    /// The instants of a scan without keys.
+    Runs([Vec<i64>; 2]),
     Sums(SliceBinSums<'a>),
 }
 
 impl<'a> IntervalAccumulator<'a> {
     /// An accumulator without groups for the rows of a slice.
     pub(super) fn new(slice: &'a RecordSlice<'a>, scan: &'a IntervalScan<'a>) -> Self {
-        let list = |needs_steps| {
-            if needs_steps {
-                return SliceList::Events([!scan.keys.is_empty(); 2].map(Instants::new));
-            }
-            SliceList::Sums(SliceBinSums::new(scan.measure, scan.resources.dense_ids(u64::MAX, slice.rows.len())))
+        let list = |needs_steps| match (needs_steps, scan.keys.is_empty()) {
+            (true, false) => SliceList::Events(Default::default()),
+            (true, true) => SliceList::Runs([slice.rows.len(); 2].map(Vec::with_capacity)),
+            (false, _) => SliceList::Sums(SliceBinSums::new(scan.measure, scan.resources.dense_ids(u64::MAX, slice.rows.len()))),
         };
         Self {
             scan,
@@ -119,6 +121,10 @@ impl SliceList<'_> {
             Self::Events(events) => {
                 events.iter_mut().zip(clipped).for_each(|(events, instants)| events.push_all(instants));
             }
+            Self::Runs(runs) => {
+                let of_rows = clipped.iter().map(|instants| instants.iter().map(|(_, at_us)| at_us));
+                runs.iter_mut().zip(of_rows).for_each(|(run, instants)| run.extend(instants));
+            }
             Self::Sums(sums) => {
                 sums.add(&clipped[0], 1);
                 sums.add(&clipped[1], -1);
@@ -129,15 +135,17 @@ impl SliceList<'_> {
     fn bytes(&self) -> usize {
         match self {
             Self::Events(events) => events.iter().map(Instants::bytes).sum(),
+            Self::Runs(runs) => runs.iter().map(Vec::capacity).sum::<usize>() * size_of::<i64>(),
             Self::Sums(sums) => sums.bytes(),
         }
     }
 
     fn finish(self) -> IntervalList {
         match self {
-            Self::Events(mut events) => {
-                events.iter_mut().for_each(Instants::finish_slice);
-                IntervalList::Events(events)
+            Self::Events(events) => IntervalList::Events(events),
+            Self::Runs(mut runs) => {
+                runs.iter_mut().for_each(sort_run);
+                IntervalList::Runs(runs)
             }
             Self::Sums(sums) => IntervalList::Sums(sums.finish()),
         }

@@ -1,6 +1,6 @@
 //! When the intervals of each group begin and end, while slices are added.
 //!
-//! For an occupancy, every instant is kept. The time that intervals occupy needs less: sums by bin. The number of open
+//! For an occupancy, every instant is kept; without keys, only until the sweep has passed it (`running_sweep`). The time that intervals occupy needs less: sums by bin. The number of open
 //! intervals is a sum over instants (+1 for a start, -1 for an end), and so is its integral: an instant at t adds its sign times
 //! the rest of its bin to that bin, and its sign times their width to all later bins. So no interval is added to each bin that it
 //! spans.
@@ -27,6 +27,8 @@ pub struct IntervalCells {
 pub(super) enum IntervalList {
     /// All instants at which one starts, and at which one ends.
     Events([Instants; 2]),
+    /// The same of the rows of one slice without keys, ascending.
+    Runs([Vec<i64>; 2]),
     /// Sums by group and bin.
     Sums(BinSums),
 }
@@ -63,12 +65,17 @@ pub(super) struct SliceBinSums<'a> {
 
 impl IntervalList {
     pub(super) fn new(need: IntervalNeed, has_groups: bool) -> Self {
-        if need.needs_steps { Self::Events([has_groups; 2].map(Instants::new)) } else { Self::Sums(BinSums::default()) }
+        match (need.needs_steps, has_groups) {
+            (true, true) => Self::Events(Default::default()),
+            (true, false) => Self::Runs(Default::default()),
+            (false, _) => Self::Sums(BinSums::default()),
+        }
     }
 
     fn emptied(&self) -> Self {
         match self {
-            Self::Events(events) => Self::Events(events.each_ref().map(Instants::emptied)),
+            Self::Events(_) => Self::Events(Default::default()),
+            Self::Runs(_) => Self::Runs(Default::default()),
             Self::Sums(_) => Self::Sums(BinSums::default()),
         }
     }
@@ -76,6 +83,7 @@ impl IntervalList {
     fn bytes(&self) -> usize {
         match self {
             Self::Events(events) => events.iter().map(Instants::bytes).sum(),
+            Self::Runs(runs) => runs.iter().map(Vec::capacity).sum::<usize>() * size_of::<i64>(),
             Self::Sums(sums) => sums.sums.capacity() * size_of::<BinSum>(),
         }
     }
@@ -86,7 +94,9 @@ impl IntervalList {
                 ours.iter_mut().zip(added).for_each(|(ours, added)| ours.add_all(groups, added));
             }
             (Self::Sums(ours), Self::Sums(added)) => ours.add_all(groups, added),
-            (Self::Events(_), Self::Sums(_)) | (Self::Sums(_), Self::Events(_)) => {}
+            // The sweep takes the runs of each slice before the next one; else one scan has one kind.
+            (ours @ Self::Runs(_), added @ Self::Runs(_)) => *ours = added,
+            (Self::Events(_) | Self::Runs(_) | Self::Sums(_), _) => {}
         }
     }
 }

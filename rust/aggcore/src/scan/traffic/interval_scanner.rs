@@ -7,6 +7,7 @@ use super::interval_accumulator::IntervalAccumulator;
 use super::interval_cells::{IntervalCells, IntervalList};
 use super::intervals::{IntervalMeasures, IntervalScan};
 use super::measure::TrafficMeasure;
+use super::running_sweep::RunningSweep;
 use super::sweep::{Sweep, Swept, lists_of};
 use crate::error::Result;
 use crate::memory::Reservation;
@@ -18,6 +19,8 @@ use crate::scan::plan::Plan;
 /// The running result of a scan of intervals. Threads have a scanner each, and [`IntervalScanner::merge`] adds their results up.
 pub struct IntervalScanner<'a> {
     groups: GroupScanner<'a, &'a IntervalMeasures<'a>, IntervalCells>,
+    /// Takes the instants of the slices of a scan without keys, those of all threads.
+    running: &'a RunningSweep<'a>,
 }
 
 /// The cells that intervals overlap, with all measures of a traffic scan.
@@ -28,9 +31,9 @@ pub(super) struct SweptCells<'a> {
 }
 
 impl<'a> IntervalScanner<'a> {
-    /// Begins a scan.
-    pub fn new(scan: &'a IntervalScan<'a>) -> Self {
-        Self { groups: GroupScanner::new(scan, IntervalCells::default()) }
+    /// Begins a scan, whose sweep is `running`.
+    pub fn new(scan: &'a IntervalScan<'a>, running: &'a RunningSweep<'a>) -> Self {
+        Self { groups: GroupScanner::new(scan, IntervalCells::default()), running }
     }
 
     /// The scan that the scanner runs.
@@ -53,7 +56,24 @@ impl<'a> IntervalScanner<'a> {
         }
         self.groups.begin_slice(&plan)?;
         let intervals = IntervalAccumulator::new(plan.slice, self.groups.scan);
-        if plan.keys.is_empty() { self.groups.add_to_bins(plan, intervals) } else { self.groups.add_to_groups(plan, intervals) }
+        if !plan.keys.is_empty() {
+            return self.groups.add_to_groups(plan, intervals);
+        }
+        self.groups.add_to_bins(plan, intervals)?;
+        for (need, list) in self.groups.cells.values.lists.iter_mut().enumerate() {
+            if let IntervalList::Runs(runs) = list {
+                self.running.add(need, std::mem::take(runs))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a task is done.
+    ///
+    /// # Errors
+    /// As [`RunningSweep::end_task`].
+    pub fn end_task(&self, number: usize) -> Result<()> {
+        self.running.end_task(number)
     }
 
     /// Adds the result of another scanner of the same scan.
@@ -61,7 +81,7 @@ impl<'a> IntervalScanner<'a> {
     /// # Errors
     /// As [`IntervalScanner::add`].
     pub fn merge(self, other: Self) -> Result<Self> {
-        Ok(Self { groups: self.groups.merge(other.groups)? })
+        Ok(Self { groups: self.groups.merge(other.groups)?, running: self.running })
     }
 
     /// Returns the cells of the bins that intervals overlap; without keys, one for each bin. Of many intervals, `threads` take a
@@ -75,25 +95,19 @@ impl<'a> IntervalScanner<'a> {
         let (needs, has_keys) = (&scan.measure.needs, !scan.keys.is_empty());
         let intervals = std::mem::take(&mut cells.values);
         let group_count = if has_keys { intervals.count } else { 1 };
-        let mut held_bytes = cells.bytes();
-        let mut swept = Vec::new();
+        let mut of_runs = self.running.finish()?.into_iter().peekable();
+        let (mut swept, mut held) = (Vec::new(), Vec::new());
         for list in lists_of(intervals, needs.iter().map(|&need| IntervalList::new(need, has_keys))) {
-            let mut sweep = Sweep {
-                edges: scan.measure.edges,
-                cell_count_max: has_keys.then_some(scan.cell_count_max),
-                only_peaks: scan.measure.only_peaks,
-                cancel: scan.cancel,
-                memory: &mut memory,
-                held_bytes,
-                swept: Swept::default(),
-                step_count: 0,
-                threads,
+            let (found, memory) = match of_runs.next_if(|_| matches!(list, IntervalList::Runs(_))) {
+                Some(found) => found,
+                None => Sweep::new(scan, threads).run(list, group_count)?,
             };
-            sweep.run(list, group_count)?;
-            held_bytes += sweep.swept.bytes();
-            swept.push(sweep.swept);
+            swept.push(found);
+            held.push(memory);
         }
+        drop(held);
         let places = if has_keys { united(&swept) } else { (0..scan.measure.bin_count() as u32).map(|bin| (0, bin)).collect() };
+        let held_bytes = cells.bytes() + swept.iter().map(Swept::bytes).sum::<usize>();
         memory.resize(held_bytes + TrafficCells::bytes_of(measures, places.len()))?;
         let of_intervals = needs.iter().map(|need| need.interval).zip(swept).collect();
         let cells = cells.spread(&places, TrafficCells::of_intervals(measures, &places, of_intervals));

@@ -5,7 +5,7 @@
 //! a rollup adds what `rollup_sums` says.
 //!
 //! `intervals` splits a scan for measures of intervals in two: those are found by a scan of their own, `interval_scanner`, which
-//! `interval_accumulator`, `interval_cells` and `sweep` turn into cells.
+//! `interval_accumulator`, `interval_cells` and `sweep` turn into cells; without keys, `running_sweep` does so while it reads.
 //!
 //! `answers` adds the measures that the servers of a cluster have formed for one scan.
 
@@ -23,6 +23,8 @@ mod loaded_rows;
 mod measure;
 mod partials;
 mod rollup_sums;
+mod running_sweep;
+mod runs;
 mod scanner;
 mod step_cells;
 mod step_changes;
@@ -34,6 +36,7 @@ pub use intervals::{IntervalQuestion, Occupancy};
 pub use measure::{Condition, Interval, RowValue, TrafficMeasure};
 pub use partials::{MeasureValues, TrafficPartials, ValueCounts};
 pub use rollup_sums::RollupSums;
+pub use running_sweep::RunningSweep;
 pub use scanner::TrafficScanner;
 pub use step_changes::StepChanges;
 

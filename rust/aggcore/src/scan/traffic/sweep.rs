@@ -10,6 +10,7 @@ use rayon::ThreadPool;
 use super::both::both;
 use super::instants::Instants;
 use super::interval_cells::{BinSum, BinSums, IntervalCells, IntervalList};
+use super::intervals::IntervalScan;
 use super::step_changes::StepChanges;
 use crate::cancellation::CancelToken;
 use crate::error::Result;
@@ -38,8 +39,8 @@ pub(super) struct Sweep<'a> {
     pub(super) only_peaks: bool,
     pub(super) cancel: &'a CancelToken,
     /// Holds the memory of the intervals and of the cells.
-    pub(super) memory: &'a mut Reservation,
-    /// Bytes that are held besides the cells.
+    pub(super) memory: Reservation,
+    /// Bytes of the intervals.
     pub(super) held_bytes: usize,
     pub(super) swept: Swept,
     /// Steps since the memory and the cancellation token were looked at.
@@ -49,75 +50,64 @@ pub(super) struct Sweep<'a> {
 }
 
 impl Swept {
-    /// Adds what was found of later bins.
-    fn append(&mut self, later: Self) {
-        self.places.extend(later.places);
-        self.occupied_us.extend(later.occupied_us);
-        self.steps.append(later.steps);
-    }
-
     pub(super) fn bytes(&self) -> usize {
         self.places.capacity() * size_of::<(u32, u32)>() + self.occupied_us.capacity() * size_of::<i128>() + self.steps.bytes()
     }
 }
 
-impl Sweep<'_> {
-    /// Sweeps over one interval of `group_count` groups.
+impl<'a> Sweep<'a> {
+    /// Begins a sweep over one interval of a scan.
+    pub(super) fn new(scan: &IntervalScan<'a>, threads: Option<&'a ThreadPool>) -> Self {
+        Self {
+            edges: scan.measure.edges,
+            cell_count_max: (!scan.keys.is_empty()).then_some(scan.cell_count_max),
+            only_peaks: scan.measure.only_peaks,
+            cancel: scan.cancel,
+            memory: scan.memory.reservation(),
+            held_bytes: 0,
+            swept: Swept::default(),
+            step_count: 0,
+            threads,
+        }
+    }
+
+    /// Sweeps over the interval of `group_count` groups. Returns what it found, with its memory.
     ///
     /// # Errors
     /// `CellLimit`, a memory limit, `Cancelled` or `DeadlinePassed`.
-    pub(super) fn run(&mut self, list: IntervalList, group_count: usize) -> Result<()> {
+    pub(super) fn run(mut self, list: IntervalList, group_count: usize) -> Result<(Swept, Reservation)> {
         match list {
-            IntervalList::Events(events) => self.run_over_events(events, group_count),
-            IntervalList::Sums(sums) => self.run_over_sums(sums),
+            IntervalList::Events(events) => self.run_over_events(events, group_count)?,
+            IntervalList::Sums(sums) => self.run_over_sums(sums)?,
+            // A running sweep has taken those of all slices.
+            IntervalList::Runs(_) => {}
         }
+        self.held_bytes = 0;
+        self.hold()?;
+        Ok((self.swept, self.memory))
     }
 
     fn run_over_events(&mut self, [starts, ends]: [Instants; 2], group_count: usize) -> Result<()> {
         // Sorting takes a copy.
-        self.held_bytes += 2 * (starts.bytes() + ends.bytes());
+        self.held_bytes = 2 * (starts.bytes() + ends.bytes());
         self.hold()?;
-        let (cancel, threads) = (self.cancel, self.threads);
+        let cancel = self.cancel;
         let sort = |instants: Instants| instants.into_sorted(group_count, cancel);
-        let ((start_ends, starts), (end_ends, ends)) = both(threads, starts.len(), || sort(starts), || sort(ends))?;
-        if self.cell_count_max.is_none() {
-            return self.sweep_halves(&starts, &ends);
-        }
+        let ((start_ends, starts), (end_ends, ends)) = both(self.threads, starts.len(), || sort(starts), || sort(ends))?;
         let (mut first_start, mut first_end) = (0, 0);
         for (group, (&start_end, &end_end)) in start_ends.iter().zip(&end_ends).enumerate() {
             let (starts, ends) = (&starts[first_start..start_end], &ends[first_end..end_end]);
-            self.sweep_bins(group as u32, starts, ends, 0..self.bin_count(), 0)?;
+            self.sweep_bins(group as u32, starts, ends, 0..self.edges.len() - 1, 0)?;
             (first_start, first_end) = (start_end, end_end);
         }
-        self.hold()
-    }
-
-    /// Sweeps over the intervals of a scan without keys: of many, two threads take the bins before and after the median start.
-    fn sweep_halves(&mut self, starts: &[i64], ends: &[i64]) -> Result<()> {
-        let Some(&median) = starts.get(starts.len() / 2) else { return self.hold() };
-        let middle = self.edges.partition_point(|&edge| edge <= median) - 1;
-        let edge = self.edges[middle];
-        // What ends at an edge is in the bin before it.
-        let (early_starts, late_starts) = starts.split_at(starts.partition_point(|&us| us < edge));
-        let (early_ends, late_ends) = ends.split_at(ends.partition_point(|&us| us <= edge));
-        let open = early_starts.len() as i64 - early_ends.len() as i64;
-        let mut memory = self.memory.beside();
-        let mut later = Sweep { memory: &mut memory, held_bytes: 0, swept: Swept::default(), ..*self };
-        let (later_bins, threads) = (middle..self.bin_count(), self.threads);
-        let (late, ()) = both(
-            threads,
-            starts.len(),
-            || later.sweep_bins(0, late_starts, late_ends, later_bins, open).map(|()| later.swept),
-            || self.sweep_bins(0, early_starts, early_ends, 0..middle, 0),
-        )?;
-        self.swept.append(late);
-        drop(memory);
-        self.hold()
+        Ok(())
     }
 
     /// Sweeps over the intervals of a group in some bins, given by their starts and ends, each of which ascend; `open` ones reach
     /// into the first bin.
-    fn sweep_bins(&mut self, group: u32, mut starts: &[i64], mut ends: &[i64], bins: Range<usize>, mut open: i64) -> Result<()> {
+    pub(super) fn sweep_bins(
+        &mut self, group: u32, mut starts: &[i64], mut ends: &[i64], bins: Range<usize>, mut open: i64,
+    ) -> Result<()> {
         let mut bin = bins.start;
         while bin < bins.end && (open > 0 || !starts.is_empty()) {
             if open == 0 {
@@ -191,9 +181,8 @@ impl Sweep<'_> {
 
     fn run_over_sums(&mut self, sums: BinSums) -> Result<()> {
         let sums = sums.into_sorted();
-        self.held_bytes += size_of_val(sums.as_slice());
-        sums.chunk_by(|one, next| one.group == next.group).try_for_each(|of_group| self.sweep_sums(of_group))?;
-        self.hold()
+        self.held_bytes = size_of_val(sums.as_slice());
+        sums.chunk_by(|one, next| one.group == next.group).try_for_each(|of_group| self.sweep_sums(of_group))
     }
 
     /// Sweeps over the sums of one group, which ascend by bin.
@@ -209,10 +198,6 @@ impl Sweep<'_> {
             }
         }
         Ok(())
-    }
-
-    fn bin_count(&self) -> usize {
-        self.edges.len() - 1
     }
 
     fn width_us(&self, bin: usize) -> i128 {
@@ -248,7 +233,8 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn hold(&mut self) -> Result<()> {
+    /// Reserves the memory of the intervals and of what was found.
+    pub(super) fn hold(&mut self) -> Result<()> {
         self.memory.resize(self.held_bytes + self.swept.bytes())
     }
 }
