@@ -136,6 +136,10 @@ def test_an_address_that_others_reach_must_be_accepted(tmp_path: Path) -> None:
             ("import", "--data", "d", "--format", "nonsense", "--source", "s", "f"),
             "there is no format 'nonsense'; the formats are",
         ),
+        (
+            ("import", "--data", "d", "--format", "kamailio", "f"),
+            "there is no format 'kamailio'; did you mean \"mapped --mapping kamailio\"?",
+        ),
         (("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "f"), "f: No such file"),
         (
             ("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "--time-zone", "Mars", "f"),

@@ -122,9 +122,9 @@ def import_records(
             options = [name for name, value in {**given, **of_rows}.items() if value]
             import_archive(files, store, server, options)
             return
+        require_used(format_name, [name for name, value in given.items() if value is not None])
         if source is None:
             raise ImportFileError(f"--format {format_name} needs --source, the switch or feed of the records")
-        require_used(format_name, [name for name, value in given.items() if value is not None])
         row_options = import_options(
             source,
             time_zone,

@@ -9,6 +9,7 @@ from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
 from pegcount.importers.freeswitch_json import parse_freeswitch_json
 from pegcount.importers.freeswitch_xml import parse_freeswitch_xml
 from pegcount.importers.mapping.mapped_csv import MAPPED, look_ahead_in_mapped, parse_mapped
+from pegcount.importers.mapping.shipped import shipped_names
 from pegcount.importers.options import Format
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
 from pegcount.importers.yeti_csv import parse_yeti_csv
@@ -36,10 +37,15 @@ def format_named(name: str) -> Format:
     """Returns a format; raises ImportFileError for an unknown name."""
     found = FORMATS.get(name)
     if found is None:
-        near = nearest(name, FORMATS)
-        hint = f"; the formats are {', '.join(FORMATS)}" if near is None else suggestion(near)
-        raise ImportFileError(f"there is no format {quoted(name)}{hint}")
+        raise ImportFileError(f"there is no format {quoted(name)}{_advice(name)}")
     return found
+
+
+def _advice(name: str) -> str:
+    near = nearest(name, [*FORMATS, *shipped_names()])
+    if near is None:
+        return f"; the formats are {', '.join(FORMATS)}; of {MAPPED}, pegcount mapping list names the mappings"
+    return suggestion(near if near in FORMATS else f"{MAPPED} --mapping {near}")
 
 
 def require_used(name: str, options: Iterable[str]) -> None:
