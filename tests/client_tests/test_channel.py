@@ -1,6 +1,7 @@
 """How both clients reach a server: addresses, the key, TLS, deadlines, retries and large answers."""
 
 import asyncio
+import json
 import re
 import threading
 import time
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pegcount_client
 import pytest
 from cli_tests.test_entry import closed_port, silent_port
-from pegcount.v1 import records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, traffic_pb2
 from pegcount.v1.admin_pb2 import GetStoreInfoRequest
 from pegcount_client import AsyncClient, Client, PegcountError, Record, Tls
 from pegcount_client.channel import ChannelSettings
@@ -395,3 +397,14 @@ def test_a_client_and_a_writer_show_their_server_and_never_the_key(kind: Any) ->
         f"<{writer} to 127.0.0.1:1, new, 0 written>",
         f"<{name} of 127.0.0.1:1, closed>",
     ]
+
+
+def test_the_policy_of_retries_has_each_call_of_one_answer_that_writes_no_records() -> None:
+    policy = json.loads(Path(pegcount_client.__file__).with_name("service_config.json").read_text("utf-8"))
+    (config,) = policy["methodConfig"]
+    named = {(name["service"], name.get("method")) for name in config["name"]}
+    files = (admin_pb2, reports_pb2, traffic_pb2)
+    services = [each for file in files for each in file.DESCRIPTOR.services_by_name.values()]
+    calls = {(each.full_name, call.name): call for each in services for call in each.methods}
+    is_retried = {of: of in named or (of[0], None) in named for of in calls}
+    assert is_retried == {of: not call.server_streaming for of, call in calls.items()}

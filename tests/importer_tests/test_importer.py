@@ -307,7 +307,7 @@ def test_a_batch_over_the_byte_limit_is_halved(tmp_path: Path) -> None:
             {},
             "there is no format 'csv'; the formats are asterisk-csv, freeswitch-csv, freeswitch-json",
         ),
-        ("cisco-cucm", {}, 'format \'cisco-cucm\'; did you mean "mapped --mapping cisco-cucm"'),
+        ("cisco-cucm", {}, "format 'cisco-cucm'; did you mean \"mapped --mapping cisco-cucm\""),
         ("pegcount-csv", {"source": "x"}, "source cannot be set"),
     ],
 )

@@ -10,7 +10,7 @@ from pegcount.v1 import traffic_pb2
 from pegcount_client.async_batch_sender import is_cancelled
 from pegcount_client.lifetime import Lifetime
 from pegcount_client.retry import Retries
-from pegcount_client.traffic_watch import EndedStreamError, WatchState, lost_stream
+from pegcount_client.traffic_watch import EndedStreamError, WatchState, wait_seconds
 
 _Open: TypeAlias = Callable[[traffic_pb2.WatchTrafficRequest], Any]
 
@@ -82,9 +82,7 @@ class AsyncTrafficWatch(WatchState):
         self._stream = None
         if self._is_closed.is_set():
             return
-        failure = lost_stream(error, self._address, self._lifetime)
-        failure.__cause__ = error
-        seconds = self._retries.wait_seconds(failure)
+        seconds = wait_seconds(error, self._address, self._lifetime, self._retries)
         try:
             async with asyncio.timeout(seconds):
                 await self._is_closed.wait()

@@ -48,6 +48,11 @@ class Retries:
         self._failure_count = 0
         self._has_lost_stream = False
 
+    @property
+    def failure_count(self) -> int:
+        """Failures in a row."""
+        return self._failure_count
+
     def answered(self) -> None:
         """Begins the count anew, as the server has answered a batch."""
         self._failure_count = 0

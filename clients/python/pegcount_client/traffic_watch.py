@@ -1,5 +1,6 @@
 """A watch of the traffic question, for threads and for asyncio."""
 
+import logging
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -9,7 +10,7 @@ import grpc
 from pegcount.v1 import traffic_pb2
 
 from pegcount_client.alerts import TrafficAlert, alert_of
-from pegcount_client.errors import PegcountError, call_error
+from pegcount_client.errors import call_error
 from pegcount_client.lifetime import Lifetime, closed_client
 from pegcount_client.reports.traffic import Traffic, dimension_name
 from pegcount_client.retry import Retries
@@ -18,6 +19,7 @@ from pegcount_client.watched_answer import WatchedAnswer
 _Open: TypeAlias = Callable[[traffic_pb2.WatchTrafficRequest], Any]
 """Opens a stream of answers."""
 _END_SECONDS_MAX: Final = 5.0
+_LOGGER: Final = logging.getLogger("pegcount_client")
 
 
 class WatchState:
@@ -73,8 +75,8 @@ class WatchState:
 class TrafficWatch(WatchState):
     """A watch, to be used in a `with` block: each iteration waits for the next message and takes it.
 
-    A lost stream is opened again, as the policy of the client says; the first message of the new one has the
-    whole answer. Iterating raises PegcountError where that is useless, or has failed too often.
+    A lost stream is logged and opened again, as the policy of the client says; the first message of the new
+    one has the whole answer. Iterating raises PegcountError where that is useless, or has failed too often.
     """
 
     def __init__(
@@ -136,16 +138,23 @@ class TrafficWatch(WatchState):
             self._stream = None
         if self._is_closed.is_set():
             return
-        failure = lost_stream(error, self._address, self._lifetime)
-        failure.__cause__ = error
-        self._is_closed.wait(self._retries.wait_seconds(failure))
+        self._is_closed.wait(wait_seconds(error, self._address, self._lifetime, self._retries))
 
 
-def lost_stream(error: grpc.RpcError, address: str, lifetime: Lifetime) -> PegcountError:
-    """Returns why a stream has ended."""
+def wait_seconds(error: grpc.RpcError, address: str, lifetime: Lifetime, retries: Retries) -> float:
+    """Returns the seconds to wait until a lost stream is opened again, and logs why it was lost.
+
+    Raises PegcountError if another stream would be useless.
+    """
     failure = call_error(error, address)
-    closed = lifetime.is_closed and failure.code is grpc.StatusCode.CANCELLED
-    return closed_client() if closed else failure
+    if lifetime.is_closed and failure.code is grpc.StatusCode.CANCELLED:
+        failure = closed_client()
+    failure.__cause__ = error
+    seconds = retries.wait_seconds(failure)
+    # A connection that has reached its age ends as well, and the next one follows at once.
+    level = logging.INFO if retries.failure_count == 1 else logging.WARNING
+    _LOGGER.log(level, "the watch is interrupted, and tries again in %.1f s: %s", seconds, failure)
+    return seconds
 
 
 class _Stream:

@@ -44,7 +44,7 @@ def format_named(name: str) -> Format:
 def _advice(name: str) -> str:
     near = nearest(name, [*FORMATS, *shipped_names()])
     if near is None:
-        return f"; the formats are {', '.join(FORMATS)}; of {MAPPED}, pegcount mapping list names the mappings"
+        return f"; the formats are {', '.join(FORMATS)}; pegcount mapping list names those of {MAPPED}"
     return suggestion(near if near in FORMATS else f"{MAPPED} --mapping {near}")
 
 
