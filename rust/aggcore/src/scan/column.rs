@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Scan;
 use super::code_deck::{CodeDeck, CodeDeckColumn};
 use super::group_verdicts::GroupVerdicts;
+use super::kept_verdicts::KeptVerdicts;
 use super::key::{DerivedValues, Key};
 use super::predicate::Predicate;
 use crate::cancellation::CancelToken;
@@ -62,6 +63,8 @@ pub struct SliceColumns<'a> {
     derived: Vec<(&'a Key, DerivedValues<'a>)>,
     /// Of the rows of a rollup, the values of all keys that it has.
     given: Vec<(&'a Key, Column<'a>)>,
+    /// Where verdicts on the texts of the slice are kept.
+    kept_verdicts: Option<&'a KeptVerdicts>,
     /// Holds the memory of the entries, of the derived values, and of verdicts on groups.
     _memory: Vec<Reservation>,
 }
@@ -77,7 +80,7 @@ struct CodeDeckColumns<'a> {
 impl<'a> SliceColumns<'a> {
     /// The columns of a slice without a code deck and without derived keys.
     pub fn of_records(slice: &'a RecordSlice<'a>) -> Self {
-        Self { slice, deck: None, derived: Vec::new(), given: Vec::new(), _memory: Vec::new() }
+        Self { slice, deck: None, derived: Vec::new(), given: Vec::new(), kept_verdicts: None, _memory: Vec::new() }
     }
 
     /// The columns of the rows of a rollup, which has the values of these keys.
@@ -108,11 +111,21 @@ impl<'a> SliceColumns<'a> {
         Ok(columns)
     }
 
+    /// The same, with the verdicts that are kept of the segment of the slice.
+    pub fn with_verdicts(self, kept: &'a KeptVerdicts) -> Self {
+        Self { kept_verdicts: Some(kept), ..self }
+    }
+
     fn hold(&mut self, bytes: usize, memory: &Arc<QueryMemory>) -> Result<()> {
         if bytes > 0 {
             self._memory.push(memory.reserve(bytes)?);
         }
         Ok(())
+    }
+
+    /// Where verdicts on the texts of the columns are kept; `None` if some of them are those of a code deck.
+    pub(super) fn kept_verdicts(&self) -> Option<&'a KeptVerdicts> {
+        self.kept_verdicts.filter(|_| self.deck.is_none())
     }
 
     /// The slice.

@@ -62,7 +62,7 @@ impl<'a> CompiledPredicate<'a> {
         if let Some(verdict) = columns.account().and_then(|account| predicate.verdict_on_account(account)) {
             return Ok(Self::Constant(verdict));
         }
-        match predicate {
+        let mut compiled = match predicate {
             Predicate::Between { column, low, high } => compile_int(found[0], column, IntTest::Between(*low, *high), false),
             Predicate::OneOfInts { column, values, or_absent } => {
                 compile_int(found[0], column, IntTest::one_of(values), *or_absent)
@@ -78,7 +78,11 @@ impl<'a> CompiledPredicate<'a> {
             Predicate::InGroups { keys, groups } => Ok(Self::Groups(GroupVerdicts::new(keys, groups, columns)?)),
             Predicate::AnyOf(conditions) => compile_any(conditions, columns),
             Predicate::Not(condition) => Ok(Self::new(condition, columns)?.negated()),
+        }?;
+        if let (Self::Dictionary(verdicts), Some(kept)) = (&mut compiled, columns.kept_verdicts()) {
+            verdicts.share(kept, predicate);
         }
+        Ok(compiled)
     }
 
     /// Whether the predicate reads texts, whose bytes lie anywhere in memory. Such a predicate runs by

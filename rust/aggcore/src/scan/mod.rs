@@ -36,6 +36,7 @@ pub(crate) mod dense_ids;
 mod group_key;
 mod group_scanner;
 mod group_verdicts;
+mod kept_verdicts;
 mod key;
 mod measure;
 pub(crate) mod minute_histogram;
@@ -70,6 +71,7 @@ use predicate::Predicate;
 use selection::Selector;
 
 pub use cell_sums::CellSums;
+pub use kept_verdicts::KeptVerdicts;
 pub use key::{Key, LocalOffsets, LocalPart};
 pub use measure::{Measure, Measured};
 pub use partials::{KeyValues, Partials};

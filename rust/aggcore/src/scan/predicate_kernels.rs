@@ -4,6 +4,10 @@
 //! does not. Each loop compares in the width of its column and has no branch, so that the compiler vectorizes
 //! it. Predicates that read texts run afterwards, row by row, over the indices of the rows that are left.
 
+use std::sync::Arc;
+
+use super::kept_verdicts::{KeptVerdicts, Verdicts};
+use super::predicate::Predicate;
 use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, Texts, with_codes};
 use crate::columns::integer::{ColumnStats, IntWidth};
 
@@ -26,15 +30,9 @@ pub struct DictionaryVerdicts<'a> {
     codes: DictionaryCodes<'a>,
     entries: &'a dyn Texts,
     test: TextTest<'a>,
-    /// Verdicts by code + 1, two bits each: 0 (not tested yet), [`FAILS`] or [`HOLDS`]. They are packed
-    /// because a dictionary may have far more entries than the slice has rows, and all verdicts are zeroed
-    /// per slice.
-    verdicts: Vec<u8>,
+    /// Verdicts by code + 1.
+    verdicts: Arc<Verdicts>,
 }
-
-const VERDICTS_PER_BYTE: usize = 4;
-const FAILS: u8 = 1;
-const HOLDS: u8 = 2;
 
 /// Values of a `OneOf` up to which every row is compared with each of them, which vectorizes. More values are
 /// found by binary search, row by row.
@@ -42,8 +40,15 @@ const COMPARED_VALUES_MAX: usize = 4;
 
 impl<'a> DictionaryVerdicts<'a> {
     pub(super) fn new(column: DictionaryColumn<'a>, test: TextTest<'a>) -> Self {
-        let verdicts = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS_PER_BYTE)];
+        let verdicts = Arc::new(Verdicts::new(column.entries.count() + 1));
         Self { codes: column.codes, entries: column.entries, test, verdicts }
+    }
+
+    /// Takes the verdicts that earlier scans found for this condition, and adds its own to them.
+    pub(super) fn share(&mut self, kept: &KeptVerdicts, condition: &Predicate) {
+        if let Some(verdicts) = kept.of(condition, self.text_count()) {
+            self.verdicts = verdicts;
+        }
     }
 
     /// Texts that the test may have to read: the entries and the absent text.
@@ -65,13 +70,9 @@ impl<'a> DictionaryVerdicts<'a> {
 
     /// The verdict on an entry by its code + 1, and on the absent text by 0.
     #[inline]
-    fn verdict(&mut self, slot: usize) -> bool {
-        let (byte, shift) = (&mut self.verdicts[slot / VERDICTS_PER_BYTE], slot % VERDICTS_PER_BYTE * 2);
-        if *byte >> shift & 3 == 0 {
-            let text = slot.checked_sub(1).map_or(&[][..], |code| self.entries.bytes(code));
-            *byte |= if (self.test)(text) { HOLDS } else { FAILS } << shift;
-        }
-        *byte >> shift & 3 == HOLDS
+    fn verdict(&self, slot: usize) -> bool {
+        let text = || slot.checked_sub(1).map_or(&[][..], |code| self.entries.bytes(code));
+        self.verdicts.get(slot, || (self.test)(text()))
     }
 }
 

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::record::scrubbing::Scrubbing;
+use crate::scan::KeptVerdicts;
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 
@@ -95,6 +96,8 @@ pub struct SegmentEntry {
     pub rollups: Arc<RollupCache>,
     /// Traffic rollups built from it so far.
     pub traffic_rollups: Arc<TrafficRollups>,
+    /// Verdicts on its texts of the conditions asked for lately.
+    pub verdicts: Arc<KeptVerdicts>,
     /// Rows that a later version replaced elsewhere.
     pub tombstones: Arc<RowSet>,
     /// Tombstones that the catalogue has recorded. A compaction may drop only these rows: after a crash, the
@@ -159,6 +162,7 @@ impl SegmentEntry {
     pub fn new(segment: Segment, tombstones: RowSet, budgets: &RollupBudgets) -> Self {
         let tombstones = Arc::new(tombstones);
         Self {
+            verdicts: Arc::new(KeptVerdicts::new(segment.rows())),
             segment: Arc::new(segment),
             rollups: Arc::new(RollupCache::new(&budgets.reports)),
             traffic_rollups: Arc::new(TrafficRollups::new(&budgets.traffic)),

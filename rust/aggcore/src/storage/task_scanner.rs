@@ -42,7 +42,7 @@ impl TaskScanner for Scanner<'_> {
     /// Adds those of a rollup if it has the sums, else the rows.
     fn add_rows_of_segment(&mut self, entry: &SegmentEntry, slice: &RecordSlice<'_>, counters: &ScanCounters) -> Result<()> {
         let (scan, no_tombstones) = (self.scan(), RowSet::default());
-        let columns = SliceColumns::new(scan, slice)?;
+        let columns = SliceColumns::new(scan, slice)?.with_verdicts(&entry.verdicts);
         let plan = Plan::new(scan, &columns)?;
         if plan.is_known_empty() {
             return Ok(());
@@ -74,7 +74,7 @@ impl TaskScanner for TrafficScanner<'_> {
     /// Adds those of a rollup if it has the sums, else the rows.
     fn add_rows_of_segment(&mut self, entry: &SegmentEntry, slice: &RecordSlice<'_>, counters: &ScanCounters) -> Result<()> {
         let (scan, no_tombstones) = (self.scan(), RowSet::default());
-        let columns = SliceColumns::new(scan, slice)?;
+        let columns = SliceColumns::new(scan, slice)?.with_verdicts(&entry.verdicts);
         let plan = Plan::of_traffic(scan, &columns)?;
         if plan.is_known_empty() {
             return Ok(());
@@ -103,8 +103,8 @@ impl TaskScanner for IntervalScanner<'_> {
         self.add(Plan::of_intervals(self.scan(), &columns)?.of_memtable(memtable))
     }
 
-    fn add_rows_of_segment(&mut self, _entry: &SegmentEntry, slice: &RecordSlice<'_>, counters: &ScanCounters) -> Result<()> {
-        let columns = SliceColumns::new(self.scan(), slice)?;
+    fn add_rows_of_segment(&mut self, entry: &SegmentEntry, slice: &RecordSlice<'_>, counters: &ScanCounters) -> Result<()> {
+        let columns = SliceColumns::new(self.scan(), slice)?.with_verdicts(&entry.verdicts);
         let plan = Plan::of_intervals(self.scan(), &columns)?;
         if plan.is_known_empty() {
             return Ok(());
