@@ -1,7 +1,8 @@
 //! Traffic scans of intervals: two scans of one state of the store, that of the other measures and that of the intervals.
 
 use super::Store;
-use super::parallel_scan::{ScanTask, add_tasks};
+use super::parallel_scan::ScanTask;
+use super::task_queue::add_tasks;
 use crate::error::Result;
 use crate::scan::TrafficScan;
 use crate::scan::traffic::{IntervalQuestion, IntervalScanner, RunningSweep, TrafficPartials, TrafficScanner};

@@ -43,6 +43,7 @@ mod snapshot_progress;
 mod source_counters;
 mod state;
 mod state_snapshot;
+mod task_queue;
 mod task_scanner;
 mod traffic_rollup;
 mod traffic_rollups;

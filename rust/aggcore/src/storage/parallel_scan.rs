@@ -13,10 +13,6 @@
 
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use parking_lot::Mutex;
-use rayon::ScopeFifo;
 
 use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
@@ -26,6 +22,7 @@ use super::scan_counters::ScanCounters;
 use super::segment::{FileWatch, Segment, column_numbers, guard_failure, require_all_unchanged};
 use super::state::{ImmutableMemtable, SegmentEntry, State, UnreadableSegment};
 use super::state_snapshot::SnapshotRequest;
+use super::task_queue::add_tasks;
 use super::task_scanner::TaskScanner;
 use super::{ReadTimes, Store, days_of};
 use crate::cancellation::CancelToken;
@@ -67,7 +64,7 @@ pub(super) struct ScanTarget<'a> {
     with_deck: bool,
     memory: &'a Arc<QueryMemory>,
     cancel: &'a CancelToken,
-    tuning: &'a Tuning,
+    pub(super) tuning: &'a Tuning,
     file_watch: &'a FileWatch,
     counters: &'a ScanCounters,
 }
@@ -360,8 +357,13 @@ impl ScanTarget<'_> {
             .try_for_each(|account| visit(&segment.slice_of_account(account, self.times.setup, &self.columns, tombstones)?))
     }
 
+    /// Whether how many rows the scan reads in segments is a guess, as it reads those of some accounts.
+    pub(super) fn is_guess(&self) -> bool {
+        accounts_of(self.predicates).is_some_and(|accounts| !accounts.contains(&""))
+    }
+
     /// Estimates the rows that a task reads.
-    fn estimated_rows(&self, task: &ScanTask<'_>) -> usize {
+    pub(super) fn estimated_rows(&self, task: &ScanTask<'_>) -> usize {
         match task {
             ScanTask::MemtableRows { slice, .. } => slice.rows.len(),
             ScanTask::Segment(entry) => verified_rows_to_read(&entry.segment, self.predicates, self.tuning),
@@ -369,7 +371,7 @@ impl ScanTarget<'_> {
     }
 
     /// Adds the records of a task to a scanner, and counts the rows that it reads, also if it fails.
-    fn add(&self, task: &ScanTask<'_>, scanner: &mut impl TaskScanner) -> Result<()> {
+    pub(super) fn add(&self, task: &ScanTask<'_>, scanner: &mut impl TaskScanner) -> Result<()> {
         let before = scanner.row_count();
         let added = self.add_uncounted(task, scanner);
         self.counters.note_rows(scanner.row_count() - before);
@@ -394,7 +396,7 @@ impl ScanTarget<'_> {
     }
 
     /// Fails if the file of a segment has changed before its task was done.
-    fn require_unchanged(&self, done: &[ScanTask<'_>]) -> Result<()> {
+    pub(super) fn require_unchanged(&self, done: &[ScanTask<'_>]) -> Result<()> {
         require_all_unchanged(self.file_watch, done.iter().filter_map(ScanTask::segment))
     }
 }
@@ -416,88 +418,5 @@ impl State {
             times.iter().fold((i64::MAX, i64::MIN), |(from, to), times| (from.min(times.setup.0), to.max(times.setup.1)));
         let is_wanted = |entry: &&SegmentEntry| times.iter().any(|times| times.may_include_segment(&entry.segment));
         Ok(self.segments_of_days(days_of(from, to)).filter(is_wanted))
-    }
-}
-
-/// The tasks of one scan, from which its threads take the next one.
-struct TaskQueue<'p> {
-    target: &'p ScanTarget<'p>,
-    tasks: &'p [ScanTask<'p>],
-    /// Index of the next task.
-    next: AtomicUsize,
-}
-
-impl<'p> TaskQueue<'p> {
-    /// Takes a task, with its number.
-    fn next(&self) -> Option<(usize, &'p ScanTask<'p>)> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        Some((number, self.tasks.get(number)?))
-    }
-
-    /// Adds a task to a scanner; an error drops the remaining tasks.
-    fn add(&self, (number, task): (usize, &ScanTask<'_>), scanner: &mut impl TaskScanner) -> Result<()> {
-        let added = self.target.add(task, scanner).and_then(|()| scanner.end_task(number));
-        added.inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
-    }
-
-    /// Adds tasks to a scanner until none is left.
-    fn drain(&self, scanner: &mut impl TaskScanner) -> Result<()> {
-        std::iter::from_fn(|| self.next()).try_for_each(|task| self.add(task, scanner))
-    }
-}
-
-/// Scanners of the helpers, to be merged into that of the calling thread.
-type Collected<S> = Mutex<Vec<Result<S>>>;
-
-/// Adds tasks to a scanner, which is gone after an error. `begin` makes the scanner of a helper.
-pub(super) fn add_tasks<S: TaskScanner>(
-    scanner: &mut Option<S>, begin: &(impl Fn() -> S + Sync), target: &ScanTarget<'_>, tasks: &[ScanTask<'_>],
-    helpers: &HelperThreads,
-) -> Result<()> {
-    let added = scanner.take().map(|scanner| run_tasks(scanner, begin, target, tasks, helpers)).transpose();
-    // An error, too, may come from what was read of a changed file.
-    target.require_unchanged(tasks)?;
-    *scanner = added?;
-    Ok(())
-}
-
-/// Adds tasks to a scanner: alone, with helpers, or delegated to them, by the number of rows. `begin` makes the scanner of a
-/// helper.
-fn run_tasks<S: TaskScanner>(
-    mut scanner: S, begin: &(impl Fn() -> S + Sync), target: &ScanTarget<'_>, tasks: &[ScanTask<'_>], helpers: &HelperThreads,
-) -> Result<S> {
-    let tuning = target.tuning;
-    let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
-    // (Tried: the calling thread takes part at any size. Short reports then waited for it.)
-    // Never the mutable memtables, whose scan blocks writers; see the module documentation. Tasks that
-    // include a segment run without the lock.
-    let is_delegated = rows >= tuning.delegated_row_count_min && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
-    let queue = TaskQueue { target, tasks, next: AtomicUsize::new(0) };
-    let collected = Collected::default();
-    let is_parallel = rows >= tuning.parallel_row_count_min && tasks.len() > 1;
-    match if is_parallel { helpers.get(tuning) } else { None } {
-        None => queue.drain(&mut scanner)?,
-        Some(helpers) => helpers.in_place_scope_fifo(|scope| {
-            for _ in usize::from(!is_delegated)..helpers.current_num_threads() {
-                scope.spawn_fifo(|scope| take_turn(scope, None, begin, &queue, &collected));
-            }
-            if is_delegated { Ok(()) } else { queue.drain(&mut scanner) }
-        })?,
-    }
-    collected.into_inner().into_iter().try_fold(scanner, |scanner, helper| scanner.merge(helper?))
-}
-
-/// Runs one task on a helper thread, then spawns itself again behind the other scans; without a task left,
-/// hands over its scanner.
-fn take_turn<'s, S: TaskScanner + 's>(
-    scope: &ScopeFifo<'s>, scanner: Option<S>, begin: &'s (impl Fn() -> S + Sync), queue: &'s TaskQueue<'s>,
-    collected: &'s Collected<S>,
-) {
-    let collect = |scanner| collected.lock().extend(scanner);
-    let Some(task) = queue.next() else { return collect(scanner.map(Ok)) };
-    let mut scanner = scanner.unwrap_or_else(begin);
-    match queue.add(task, &mut scanner) {
-        Ok(()) => scope.spawn_fifo(move |scope| take_turn(scope, Some(scanner), begin, queue, collected)),
-        Err(error) => collect(Some(Err(error))),
     }
 }
