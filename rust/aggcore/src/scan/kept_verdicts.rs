@@ -47,7 +47,6 @@ impl Verdicts {
 }
 
 /// The verdicts of the conditions that were asked for last on the dictionaries of one segment.
-#[derive(Default)]
 pub struct KeptVerdicts {
     row_count: usize,
     /// The one that was asked for last comes last.

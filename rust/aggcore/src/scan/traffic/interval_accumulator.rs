@@ -47,7 +47,7 @@ impl<'a> IntervalAccumulator<'a> {
     pub(super) fn new(slice: &'a RecordSlice<'a>, scan: &'a IntervalScan<'a>) -> Self {
         let list = |needs_steps| match (needs_steps, scan.keys.is_empty()) {
             (true, false) => SliceList::Events(Default::default()),
-            (true, true) => SliceList::Runs([slice.rows.len(); 2].map(Vec::with_capacity)),
+            (true, true) => SliceList::Runs(Default::default()),
             (false, _) => SliceList::Sums(SliceBinSums::new(scan.measure, scan.resources.dense_ids(u64::MAX, slice.rows.len()))),
         };
         Self {
